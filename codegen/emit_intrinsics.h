@@ -1,0 +1,50 @@
+// The ops whose instructions differ by target: integer dots, fma, f16 conversion. Each function emits one op
+// by the lowering that the target's row names. For each x86 intrinsic there is its definition in plain IR,
+// which takes its place when intrinsics are replaced.
+#pragma once
+
+#include <llvm/IR/IRBuilder.h>
+
+#include "codegen/target.h"
+
+namespace ggufc::codegen {
+
+class IntrinsicEmitter {
+ public:
+  IntrinsicEmitter(llvm::IRBuilder<>& builder, const Target& target, bool replace)
+      : b_(builder), target_(target), replace_(replace) {}
+
+  // acc: <16 x i32>; a, w: <32 x i16>. acc[i] + a[2i] w[2i] + a[2i+1] w[2i+1]
+  llvm::Value* DotI16(llvm::Value* acc, llvm::Value* a, llvm::Value* w);
+  // acc: <16 x i32>; w: <64 x i8>, unsigned; a: <64 x i8>, signed. `seven_bit`: |a| <= 63.
+  llvm::Value* DotU8(llvm::Value* acc, llvm::Value* w, llvm::Value* a, bool seven_bit);
+  // f32 scalars or vectors: a * b + c rounded once.
+  llvm::Value* Fma(llvm::Value* a, llvm::Value* b, llvm::Value* c);
+  // i16 scalars or vectors that hold f16, to f32. A signalling NaN becomes quiet, as vcvtph2ps makes it.
+  llvm::Value* F16ToF32(llvm::Value* half);
+
+  // Lanes [first, first + count) of a vector.
+  llvm::Value* Slice(llvm::Value* vector, int first, int count);
+
+ private:
+  llvm::Value* EmulatedFma(llvm::Value* a, llvm::Value* b, llvm::Value* c);
+  llvm::Value* F16BitsToF32(llvm::Value* half);
+  // `halve`: run `part` on the lower and upper half of the operands (by i32 lane) and join the results.
+  template <typename Part>
+  llvm::Value* Halves(llvm::Value* acc, llvm::Value* x, llvm::Value* y, Part part);
+
+  llvm::Value* Madd(llvm::Value* a, llvm::Value* b);     // vpmaddwd: i16 pairs to i32
+  llvm::Value* MaddUbs(llvm::Value* u, llvm::Value* s);  // vpmaddubsw: u8 x s8 pairs to i16, saturating
+  llvm::Value* Dpwssd(llvm::Value* acc, llvm::Value* a, llvm::Value* b);
+  llvm::Value* Dpbusd(llvm::Value* acc, llvm::Value* u, llvm::Value* s);
+  // Lanes i, i + ways, i + 2 ways, ... of a vector.
+  llvm::Value* Every(llvm::Value* vector, int ways, int first);
+  llvm::Value* PlainMadd(llvm::Value* a, llvm::Value* b);
+  llvm::Value* PlainDpbusd(llvm::Value* acc, llvm::Value* u, llvm::Value* s);
+
+  llvm::IRBuilder<>& b_;
+  const Target& target_;
+  bool replace_;
+};
+
+}  // namespace ggufc::codegen

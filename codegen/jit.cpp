@@ -1,0 +1,66 @@
+#include "codegen/jit.h"
+
+#include <llvm/ExecutionEngine/JITLink/JITLinkMemoryManager.h>
+#include <llvm/ExecutionEngine/Orc/Core.h>
+#include <llvm/ExecutionEngine/Orc/ExecutorProcessControl.h>
+#include <llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h>
+#include <llvm/Support/MemoryBuffer.h>
+
+#include <utility>
+
+namespace ggufc::codegen {
+namespace {
+
+tl::unexpected<Error> FromLlvm(std::string_view what, llvm::Error error) {
+  return Err("{}: {}", what, llvm::toString(std::move(error)));
+}
+
+}  // namespace
+
+// ORC's session, one library in it, and the linking layer: LLJIT without the compiler, the platform and
+// the process's symbols that it would bring.
+struct LoadedCode::Session {
+  llvm::orc::ExecutionSession execution;
+  llvm::orc::JITDylib& library;
+  llvm::orc::ObjectLinkingLayer linker;
+
+  Session(std::unique_ptr<llvm::orc::ExecutorProcessControl> process,
+          std::unique_ptr<llvm::jitlink::JITLinkMemoryManager> memory)
+      : execution(std::move(process)),
+        library(execution.createBareJITDylib("code")),
+        linker(execution, std::move(memory)) {
+    // Errors come back from Lookup; the session's own report of them goes nowhere.
+    execution.setErrorReporter([](llvm::Error error) { llvm::consumeError(std::move(error)); });
+  }
+  ~Session() { llvm::consumeError(execution.endSession()); }
+};
+
+LoadedCode::LoadedCode(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+LoadedCode::LoadedCode(LoadedCode&&) noexcept = default;
+LoadedCode& LoadedCode::operator=(LoadedCode&&) noexcept = default;
+LoadedCode::~LoadedCode() = default;
+
+Result<LoadedCode> LoadedCode::Load(std::span<const uint8_t> object) {
+  auto process = llvm::orc::SelfExecutorProcessControl::Create();
+  if (!process) return FromLlvm("load code", process.takeError());
+  auto memory = llvm::jitlink::InProcessMemoryManager::Create();
+  if (!memory) return FromLlvm("load code", memory.takeError());
+  auto session = std::make_unique<Session>(std::move(*process), std::move(*memory));
+  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(
+      llvm::StringRef(reinterpret_cast<const char*>(object.data()), object.size()), "code");
+  if (auto error = session->linker.add(session->library, std::move(buffer))) {
+    return FromLlvm("load code", std::move(error));
+  }
+  return LoadedCode(std::move(session));
+}
+
+Result<void*> LoadedCode::Lookup(std::string_view name) const {
+  auto& execution = session_->execution;
+  const auto order =
+      llvm::orc::makeJITDylibSearchOrder(&session_->library, llvm::orc::JITDylibLookupFlags::MatchAllSymbols);
+  auto symbol = execution.lookup(order, execution.intern(llvm::StringRef(name.data(), name.size())));
+  if (!symbol) return FromLlvm(fmt::format("load code: {}", name), symbol.takeError());
+  return symbol->getAddress().toPtr<void*>();
+}
+
+}  // namespace ggufc::codegen

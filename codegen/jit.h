@@ -1,0 +1,35 @@
+// Object bytes to callable code in this process. JIT is ahead-of-time compilation plus this loader.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "support/result.h"
+
+namespace ggufc::codegen {
+
+// The code and constants of one object; freed with this object. Pages are written first and executable
+// afterwards, never both. The code sees no symbol of the process: an object with an undefined symbol does not
+// load.
+class LoadedCode {
+ public:
+  // `object`: an ELF object for this machine's instruction set, as CompileObject makes it. Copied.
+  static Result<LoadedCode> Load(std::span<const uint8_t> object);
+
+  LoadedCode(LoadedCode&&) noexcept;
+  LoadedCode& operator=(LoadedCode&&) noexcept;
+  ~LoadedCode();
+
+  // The address of a function, by symbol name. Links the object on first use. Not for concurrent calls.
+  Result<void*> Lookup(std::string_view name) const;
+
+ private:
+  struct Session;
+  explicit LoadedCode(std::unique_ptr<Session> session);
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace ggufc::codegen

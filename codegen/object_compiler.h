@@ -1,0 +1,28 @@
+// Loop-stage IR to machine code: a relocatable ELF object (x86-64, position independent, no undefined
+// symbols), or the LLVM IR and assembly that it is made of. Equal inputs give equal bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codegen/emitter.h"
+#include "codegen/target.h"
+#include "ir/module.h"
+#include "support/result.h"
+
+namespace ggufc::codegen {
+
+// `module` passes ir::Verify and is at the loop stage.
+Result<std::vector<uint8_t>> CompileObject(const ir::Module& module, const Target& target,
+                                           const EmitOptions& options = {});
+
+// LLVM IR as it goes into instruction selection.
+Result<std::string> PrintLlvm(const ir::Module& module, const Target& target,
+                              const EmitOptions& options = {});
+
+// The assembly of the object's code, AT&T syntax.
+Result<std::string> PrintAssembly(const ir::Module& module, const Target& target,
+                                  const EmitOptions& options = {});
+
+}  // namespace ggufc::codegen

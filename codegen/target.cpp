@@ -1,0 +1,119 @@
+#include "codegen/target.h"
+
+#include <llvm/ADT/SmallVector.h>
+#include <llvm/ADT/StringMap.h>
+#include <llvm/ADT/StringRef.h>
+#include <llvm/TargetParser/Host.h>
+
+#include <array>
+#include <string>
+
+namespace ggufc::codegen {
+namespace {
+
+// rows: the height of a register tile that is 16 columns wide, from the number of vector registers.
+//
+// 16 ymm (avx2, avxvnni): 6 rows are 6 x 2 i32 accumulators + 2 weights + 1 broadcast activation + 1 product
+// = 16; 7 would need 18. The f32 sums have no room: they live in L1 and are touched once a block of 32. q7 on
+// avx2 needs a 17th register for the ones of vpmaddwd, so one accumulator lives on the stack (3 of 50
+// instructions). The multiplier ports bound that loop, and on a Zen 5 core it is as fast as 5 rows without
+// the spill: 113 and 112 GMAC/s.
+//
+// 32 zmm (avx512vnni): 12 rows are 12 i32 accumulators + 12 f32 sums + 1 weight + 1 scale product = 26;
+// activations are broadcast memory operands. 14 rows would fit and are no faster (i8 365, i16 213 GMAC/s at
+// either height on a Zen 5 core).
+//
+// 16 xmm (generic): 2 rows are 2 x 4 i32 accumulators + 4 weights + 1 broadcast + 1 product = 14. 6 rows
+// spill and fall from 14 to 8 GMAC/s.
+//
+// pack: q8 activations reach 127, and two products of u8 x s8 reach 2 * 255 * 127 > 32767, where vpmaddubsw
+// saturates: without vpdpbusd, q8 goes the i16 way (pack 2). q7 stays below, 2 * 255 * 63 = 32130.
+//
+// row_block: activation rows that one pass over a weight panel serves. They stay in L2 meanwhile (48 rows of
+// 1,152 i16 are 108 KB) and divide into whole tiles of 2, 6 and 12 rows.
+ir::TargetInfo Info(const char* name, int rows, bool sums_in_registers, int pack_q8, int pack_q7,
+                    bool seven_bit_dot) {
+  ir::TargetInfo info;
+  info.name = name;
+  info.rows = rows;
+  info.sums_in_registers = sums_in_registers;
+  info.pack_q16 = 2;
+  info.pack_q8 = pack_q8;
+  info.pack_q7 = pack_q7;
+  info.seven_bit_dot = seven_bit_dot;
+  info.row_block = 48;
+  return info;
+}
+
+constexpr CacheSizes kSmallCaches = {32 << 10, 256 << 10};  // Haswell and later
+constexpr CacheSizes kLargeCaches = {32 << 10, 1 << 20};    // Zen 4, Ice Lake server and later
+
+#define GGUFC_AVX2 "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt"
+
+const std::array<Target, 4>& Table() {
+  // clang-format off
+  static const std::array<Target, 4> table = {{
+      {.info = Info("generic", 2, false, 2, 2, false),
+       .cpu = "x86-64", .tune_cpu = "generic", .features = "",
+       .vector_registers = 16, .vector_bits = 128,
+       .dot_i16 = DotLowering::kPlain, .dot_u8s8 = DotLowering::kPlain, .dot_u8s7 = DotLowering::kPlain,
+       .fma = FmaLowering::kEmulated, .f16 = F16Lowering::kBits, .caches = kSmallCaches},
+      {.info = Info("avx2", 6, false, 2, 4, true),
+       .cpu = "x86-64", .tune_cpu = "haswell", .features = GGUFC_AVX2,
+       .vector_registers = 16, .vector_bits = 256,
+       .dot_i16 = DotLowering::kMadd256, .dot_u8s8 = DotLowering::kPlain, .dot_u8s7 = DotLowering::kMadd256,
+       .fma = FmaLowering::kHardware, .f16 = F16Lowering::kHardware, .caches = kSmallCaches},
+      {.info = Info("avxvnni", 6, false, 4, 4, false),
+       .cpu = "x86-64", .tune_cpu = "alderlake", .features = GGUFC_AVX2 ",+avxvnni",
+       .vector_registers = 16, .vector_bits = 256,
+       .dot_i16 = DotLowering::kVnni256, .dot_u8s8 = DotLowering::kVnni256, .dot_u8s7 = DotLowering::kVnni256,
+       .fma = FmaLowering::kHardware, .f16 = F16Lowering::kHardware, .caches = kLargeCaches},
+      {.info = Info("avx512vnni", 12, true, 4, 4, false),
+       .cpu = "x86-64", .tune_cpu = "znver4",
+       .features = GGUFC_AVX2 ",+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512vnni",
+       .vector_registers = 32, .vector_bits = 512,
+       .dot_i16 = DotLowering::kVnni512, .dot_u8s8 = DotLowering::kVnni512, .dot_u8s7 = DotLowering::kVnni512,
+       .fma = FmaLowering::kHardware, .f16 = F16Lowering::kHardware, .caches = kLargeCaches},
+  }};
+  // clang-format on
+  return table;
+}
+
+}  // namespace
+
+std::span<const Target> Targets() { return Table(); }
+
+Result<const Target*> FindTarget(std::string_view name) {
+  if (name == "native") return &NativeTarget();
+  std::string known;
+  for (const Target& target : Targets()) {
+    if (target.name() == name) return &target;
+    known += ", " + target.info.name;
+  }
+  return Err("target '{}' is not known (native{})", name, known);
+}
+
+bool HostRuns(const Target& target) {
+  // LLVM reads CPUID and XGETBV: a feature whose registers the system does not save counts as absent.
+  const auto host = llvm::sys::getHostCPUFeatures();
+  llvm::SmallVector<llvm::StringRef, 16> features;
+  llvm::StringRef(target.features).split(features, ',', -1, false);
+  for (llvm::StringRef feature : features) {
+    feature.consume_front("+");
+    if (!host.lookup(feature)) return false;
+  }
+  return true;
+}
+
+const Target& NativeTarget() {
+  static const Target* native = [] {
+    const Target* best = &Targets().front();
+    for (const Target& target : Targets()) {
+      if (HostRuns(target)) best = &target;
+    }
+    return best;
+  }();
+  return *native;
+}
+
+}  // namespace ggufc::codegen

@@ -1,0 +1,131 @@
+#include "compiler/compile.h"
+
+#include <chrono>
+#include <utility>
+
+#include "codegen/object_compiler.h"
+#include "frontend/tensor_data.h"
+
+namespace ggufc::compiler {
+namespace {
+
+// Adds the seconds since it was made, or since it was last read, to `total`.
+class Stopwatch {
+ public:
+  void AddTo(double& total) {
+    const auto now = std::chrono::steady_clock::now();
+    total += std::chrono::duration<double>(now - start_).count();
+    start_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+const codegen::Target& TargetOf(const CompileOptions& options) {
+  return options.target != nullptr ? *options.target : codegen::NativeTarget();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> Model::Open(const std::string& path) {
+  std::unique_ptr<Model> model(new Model());
+  ASSIGN_OR_RETURN(model->file_, frontend::GgufFile::Open(path));
+  ASSIGN_OR_RETURN(model->config_, frontend::ReadModelConfig(model->file_));
+  return model;
+}
+
+Result<const runtime::Tokenizer*> Model::tokenizer() {
+  if (!tokenizer_) {
+    ASSIGN_OR_RETURN(const frontend::Vocabulary vocabulary, frontend::LoadVocabulary(file_));
+    if (static_cast<int64_t>(vocabulary.pieces.size()) != config_.vocab) {
+      return Err("{}: tokenizer.ggml.tokens has {} entries, token_embd.weight {} rows", file_.path(),
+                 vocabulary.pieces.size(), config_.vocab);
+    }
+    const runtime::VocabularyView view{vocabulary.pieces, vocabulary.scores,  vocabulary.types,
+                                       vocabulary.bos,    vocabulary.eos,     vocabulary.unknown,
+                                       vocabulary.add_bos, vocabulary.add_eos, vocabulary.add_space_prefix};
+    ASSIGN_OR_RETURN(tokenizer_, WithContext(file_.path(), runtime::Tokenizer::Create(view)));
+  }
+  return &*tokenizer_;
+}
+
+Result<ir::Scalar> ParseActivations(std::string_view name) {
+  if (name == "i16") return ir::Scalar::kQ16;
+  if (name == "i8") return ir::Scalar::kQ8;
+  if (name == "i7") return ir::Scalar::kQ7;
+  return Err("activations '{}': i16, i8 and i7 are known", name);
+}
+
+const char* ActivationsName(ir::Scalar activations) {
+  return activations == ir::Scalar::kQ16 ? "i16" : activations == ir::Scalar::kQ8 ? "i8" : "i7";
+}
+
+Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options) {
+  return frontend::ImportModel(model.file(), model.config(),
+                               {.dims = options.dims, .normalize = options.normalize});
+}
+
+passes::PassContext ContextOf(const Model& model, const CompileOptions& options) {
+  return {.target = TargetOf(options).info,
+          .activations = options.activations,
+          .context_length = model.config().context_length};
+}
+
+Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
+                              const passes::PassObserver& observer) {
+  CompiledModel compiled;
+  compiled.target = &TargetOf(options);
+  Stopwatch watch;
+  ASSIGN_OR_RETURN(compiled.module, ImportGraph(model, options));
+  watch.AddTo(compiled.times.import);
+
+  const auto observe = [&](const passes::PassReport& report, const ir::Module& module) -> Status {
+    compiled.times.each_pass.emplace_back(report.pass->name, report.seconds);
+    return observer ? observer(report, module) : Status();
+  };
+  RETURN_IF_ERROR(WithContext(
+      model.file().path(), passes::RunPipeline(compiled.module, ContextOf(model, options), observe)));
+  ASSIGN_OR_RETURN(compiled.built,
+                   BuildProgram(compiled.module, model.file(), model.config().vocab, model.config().context_length));
+  for (std::string& kernel : compiled.built.program.kernels) kernel.insert(0, options.emit.symbol_prefix);
+  watch.AddTo(compiled.times.passes);
+
+  ASSIGN_OR_RETURN(compiled.object, codegen::CompileObject(compiled.module, *compiled.target, options.emit));
+  watch.AddTo(compiled.times.codegen);
+  return compiled;
+}
+
+Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel compiled,
+                                             const runtime::ExecutorOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine(std::move(compiled)));
+  const BuiltProgram& built = engine->compiled_.built;
+  CompileTimes& times = engine->compiled_.times;
+  Stopwatch watch;
+  ASSIGN_OR_RETURN(engine->code_, codegen::LoadedCode::Load(engine->compiled_.object));
+  std::vector<runtime::KernelFn> kernels;
+  for (const std::string& name : built.program.kernels) {
+    ASSIGN_OR_RETURN(void* address, engine->code_->Lookup(name));
+    kernels.push_back(reinterpret_cast<runtime::KernelFn>(address));
+  }
+  watch.AddTo(times.load);
+
+  // A weight that is not finite would make every embedding NaN; here it has a name. Tables that are read in place are
+  // left out: checking them would read 200 MB for the few rows that are used, and a bad row shows in its embedding.
+  for (const frontend::Tensor& tensor : model.file().tensors()) {
+    const bool in_place = tensor.name == "token_embd.weight";
+    if (!in_place) RETURN_IF_ERROR(frontend::CheckFinite(model.file(), tensor));
+  }
+  ASSIGN_OR_RETURN(engine->weights_, runtime::PageMemory::Allocate(built.program.weights_bytes, "packed weights"));
+  for (const runtime::PackJob& job : built.jobs) {
+    runtime::Pack(job, engine->weights_.data() + job.offset);
+  }
+  watch.AddTo(times.pack);
+
+  ASSIGN_OR_RETURN(engine->executor_, runtime::Executor::Create(built.program, std::move(kernels),
+                                                                engine->weights_.bytes(), model.file().bytes(),
+                                                                options));
+  return engine;
+}
+
+}  // namespace ggufc::compiler

@@ -1,0 +1,115 @@
+// From a model file to a program that runs: import, passes, code generation, loading, packing. Tools, tests and the
+// library interface start here.
+//
+//   Model::Open    a GGUF file: configuration, vocabulary, graph
+//   Compile        graph -> passes -> object code and a plan for the weights (for one target and one activation mode)
+//   Engine::Load   object code and weights in this process, ready to run
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codegen/emitter.h"
+#include "codegen/jit.h"
+#include "codegen/target.h"
+#include "compiler/program_builder.h"
+#include "frontend/architecture.h"
+#include "frontend/gguf_reader.h"
+#include "frontend/vocabulary.h"
+#include "ir/module.h"
+#include "passes/pipeline.h"
+#include "runtime/executor.h"
+#include "runtime/memory.h"
+#include "runtime/tokenizer.h"
+#include "support/result.h"
+
+namespace ggufc::compiler {
+
+// Raised whenever a bit of an output may change for the same file and options.
+inline constexpr int kNumericsVersion = 1;
+
+// An opened model file. Cheap: tensors are not read.
+class Model {
+ public:
+  static Result<std::unique_ptr<Model>> Open(const std::string& path);
+
+  const frontend::GgufFile& file() const { return file_; }
+  const frontend::ModelConfig& config() const { return config_; }
+  const std::vector<std::string>& warnings() const { return config_.warnings; }
+  // Made on first use, because a caller with ids needs none: 262,144 pieces take about 50 ms. Not for concurrent calls.
+  Result<const runtime::Tokenizer*> tokenizer();
+
+ private:
+  Model() = default;
+  frontend::GgufFile file_;
+  frontend::ModelConfig config_;
+  std::optional<runtime::Tokenizer> tokenizer_;
+};
+
+struct CompileOptions {
+  const codegen::Target* target = nullptr;  // null: the most capable that this machine runs
+  ir::Scalar activations = ir::Scalar::kQ16;  // kQ16, kQ8, kQ7: for linears on q8_0 weights
+  int64_t dims = 0;                         // floats of an embedding, 0: all; at most the model's
+  bool normalize = true;                    // embeddings of length 1
+  codegen::EmitOptions emit;
+};
+
+// "i16", "i8", "i7".
+Result<ir::Scalar> ParseActivations(std::string_view name);
+const char* ActivationsName(ir::Scalar activations);
+
+// Seconds of each step.
+struct CompileTimes {
+  double import = 0, passes = 0, codegen = 0, load = 0, pack = 0;
+  std::vector<std::pair<std::string, double>> each_pass;
+  double Total() const { return import + passes + codegen + load + pack; }
+};
+
+struct CompiledModel {
+  const codegen::Target* target = nullptr;
+  ir::Module module;             // loop stage
+  BuiltProgram built;            // steps and pack jobs; the jobs point into the model's file
+  std::vector<uint8_t> object;   // ELF
+  CompileTimes times;
+};
+
+// The graph, unchanged, and the graph after all passes. `observer` sees the module after each pass.
+Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options);
+passes::PassContext ContextOf(const Model& model, const CompileOptions& options);
+Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
+                              const passes::PassObserver& observer = {});
+
+// Compiled code and packed weights, ready to run.
+class Engine {
+ public:
+  // `model` must outlive the engine: embeddings tables are read where they lie in the file.
+  static Result<std::unique_ptr<Engine>> Load(const Model& model, CompiledModel compiled,
+                                              const runtime::ExecutorOptions& options);
+
+  // See runtime::Executor::Run.
+  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out) {
+    return executor_->Run(ids, lengths, out);
+  }
+  int64_t dims() const { return executor_->program().dims; }
+  const CompiledModel& compiled() const { return compiled_; }
+  const runtime::Executor& executor() const { return *executor_; }
+  runtime::Executor& executor() { return *executor_; }
+
+ private:
+  explicit Engine(CompiledModel compiled) : compiled_(std::move(compiled)) {}
+  CompiledModel compiled_;
+  std::optional<codegen::LoadedCode> code_;
+  runtime::PageMemory weights_;
+  std::unique_ptr<runtime::Executor> executor_;
+};
+
+// 32 hex digits over everything that decides an output's bits: the file's bytes, dims, normalisation, activation mode and
+// numerics version. Reads the whole file once, without mapping it.
+Result<std::string> Fingerprint(const Model& model, const CompileOptions& options);
+
+}  // namespace ggufc::compiler

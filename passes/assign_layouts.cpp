@@ -1,0 +1,228 @@
+#include "passes/assign_layouts.h"
+
+#include <algorithm>
+#include <map>
+
+#include "passes/kernel_shape.h"
+#include "passes/rewrite.h"
+
+namespace ggufc::passes {
+namespace {
+
+using ir::Attr;
+using ir::AttrValue;
+using ir::OpKind;
+using ir::ValueId;
+
+// How `forward` reads a value: as the keys of attention, or in any other way.
+struct Readers {
+  int64_t key_head_dim = 0;  // of the attention whose keys it is, 0: none
+  bool others = false;
+};
+
+Readers ReadersOf(const ir::Module& module, ValueId value) {
+  Readers readers;
+  const ir::Function& forward = module.forward();
+  for (const ir::OpId id : forward.block(forward.body).ops) {
+    const ir::Op& op = forward.op(id);
+    for (size_t i = 0; i < op.operands.size(); ++i) {
+      if (op.operands[i] != value) continue;
+      if (op.kind != OpKind::kCall) {
+        readers.others = true;
+        continue;
+      }
+      const ir::Function& kernel = module.function(op.callee);
+      kernel.ForEachOp([&](ir::OpId, const ir::Op& reader) {
+        for (size_t j = 0; j < reader.operands.size(); ++j) {
+          if (reader.operands[j] != kernel.params[i]) continue;
+          if (reader.kind == OpKind::kAttention && j == 1) {
+            readers.key_head_dim = reader.Int(Attr::kHeadDim);
+          } else {
+            readers.others = true;
+          }
+        }
+      });
+    }
+  }
+  return readers;
+}
+
+// Whether the kernel can lay out its result number `index` as key panels.
+Status CheckMakesKeys(const ir::Function& kernel, size_t index) {
+  const KernelShape shape = ShapeOf(kernel);
+  if (!shape.anchor.valid()) return {};
+  const ValueId key = kernel.op(kernel.block(kernel.body).ops.back()).operands[index];
+  const ir::OpId defining = kernel.value(key).op;
+  const bool in_prologue =
+      std::find(shape.prologue.begin(), shape.prologue.end(), defining) != shape.prologue.end();
+  if (kernel.op(shape.anchor).kind != OpKind::kLinear || in_prologue) {
+    return Err(
+        "attention's keys come from kernel @{}, which is neither row-wise nor makes them from a linear",
+        kernel.name);
+  }
+  return {};
+}
+
+// Whether each op of a linear's epilogue finds all the columns it needs together in one unit.
+Status CheckUnit(const ir::Function& kernel, const KernelShape& shape, int64_t unit) {
+  int64_t width = unit;  // columns of a unit that an op sees
+  for (const ir::OpId id : shape.epilogue) {
+    const ir::Op& op = kernel.op(id);
+    int64_t together = 1;
+    switch (op.kind) {
+      case OpKind::kSlice:
+        if (op.Int(Attr::kOffset) % unit == 0) continue;
+        return Err("kernel @{}: a slice from column {} on cuts a unit of {} columns", kernel.name,
+                   op.Int(Attr::kOffset), unit);
+      case OpKind::kDeinterleave:
+        width = op.Int(Attr::kGranule);
+        break;
+      case OpKind::kRmsNorm:
+        together = op.Has(Attr::kGroup) ? op.Int(Attr::kGroup) : kernel.type(op.results[0]).columns();
+        break;
+      case OpKind::kRopeTable:
+      case OpKind::kKeyPanels:
+        together = op.Int(Attr::kHeadDim);
+        break;
+      case OpKind::kQuantize:
+        together = ir::kQuantBlock;
+        break;
+      default:
+        break;
+    }
+    if (width % together != 0) {
+      return Err("kernel @{}: {} takes {} columns together, a unit has {}", kernel.name,
+                 ir::Info(op.kind).name, together, width);
+    }
+  }
+  return {};
+}
+
+// Puts key_panels before the kernel's return, on result number `index`.
+bool ReturnKeyPanels(ir::Module& module, ir::Function& kernel, size_t index, int64_t head_dim) {
+  auto& ops = kernel.block(kernel.body).ops;
+  const ir::OpId terminator = ops.back();
+  const ValueId key = kernel.op(terminator).operands[index];
+  const ir::Op* defining = kernel.DefiningOp(key);
+  if (defining != nullptr && defining->kind == OpKind::kKeyPanels) return false;
+  ir::Op op{
+      .kind = OpKind::kKeyPanels, .operands = {key}, .results = {}, .attrs = {}, .regions = {}, .callee = {}};
+  op.Set(AttrValue::Int(Attr::kHeadDim, head_dim));
+  size_t at = ops.size() - 1;
+  const ValueId panels = InsertOp(module, kernel, kernel.body, at, std::move(op));
+  kernel.op(terminator).operands[index] = panels;
+  return true;
+}
+
+// All calls of a kernel must agree on which of its results are keys.
+Result<bool> LayOutKeys(ir::Module& module, const std::vector<ir::OpId>& calls) {
+  std::map<std::pair<ir::FunctionId, size_t>, int64_t> head_dim_of;  // of a kernel's result; 0: rows
+  for (const ir::OpId id : calls) {
+    const ir::Op& call = module.forward().op(id);
+    const std::string& name = module.function(call.callee).name;
+    for (size_t i = 0; i < call.results.size(); ++i) {
+      const Readers readers = ReadersOf(module, call.results[i]);
+      if (readers.key_head_dim == 0 && !readers.others) continue;
+      if (readers.key_head_dim > 0 && readers.others) {
+        return Err("attention's keys, result {} of kernel @{}, are read in another way too", i, name);
+      }
+      const auto [known, fresh] = head_dim_of.try_emplace({call.callee, i}, readers.key_head_dim);
+      if (!fresh && known->second != readers.key_head_dim) {
+        return Err("result {} of kernel @{} is attention's keys in one call and something else in another", i,
+                   name);
+      }
+    }
+  }
+  bool changed = false;
+  for (const auto& [result, head_dim] : head_dim_of) {
+    if (head_dim == 0) continue;
+    ir::Function& kernel = module.function(result.first);
+    RETURN_IF_ERROR(CheckMakesKeys(kernel, result.second));
+    changed |= ReturnKeyPanels(module, kernel, result.second, head_dim);
+  }
+  return changed;
+}
+
+Result<bool> LayOutKernel(ir::Function& kernel, const PassContext& context) {
+  const KernelShape shape = ShapeOf(kernel);
+  if (!shape.anchor.valid()) return false;
+  ir::Op& anchor = kernel.op(shape.anchor);
+  if (anchor.kind == OpKind::kAttention) return SetAttr(anchor, AttrValue::Int(Attr::kLayout, 1));
+  if (anchor.kind != OpKind::kLinear) return false;
+  const ir::Scalar activation = kernel.type(anchor.operands[0]).scalar;
+  const ir::Scalar weight = kernel.type(anchor.operands[1]).scalar;
+  if (ir::IsActivationQuant(activation) != (weight == ir::Scalar::kQ8_0)) {
+    return Err("kernel @{}: a linear takes {} activations with {} weights", kernel.name, ir::Name(activation),
+               ir::Name(weight));
+  }
+  const int64_t unit = UnitColumns(kernel, shape);
+  RETURN_IF_ERROR(CheckUnit(kernel, shape, unit));
+  const int64_t pack = activation == ir::Scalar::kF32 ? 1 : context.target.Pack(activation);
+  bool changed = SetAttr(anchor, AttrValue::Int(Attr::kPack, pack));
+  changed |= SetAttr(anchor, AttrValue::Int(Attr::kUnit, unit));
+  kernel.domain.cols = (kernel.type(anchor.operands[1]).dims[0].size + unit - 1) / unit;
+  return changed;
+}
+
+// A weight takes the layout of the linear that reads it; two linears that disagree would need two copies of it.
+Status LayOutWeights(ir::Module& module, const std::vector<ir::OpId>& calls) {
+  for (const ir::OpId id : calls) {
+    const ir::Op& call = module.forward().op(id);
+    const ir::Function& kernel = module.function(call.callee);
+    const KernelShape shape = ShapeOf(kernel);
+    if (!shape.anchor.valid() || kernel.op(shape.anchor).kind != OpKind::kLinear) continue;
+    const ir::Op& linear = kernel.op(shape.anchor);
+    const auto param = std::find(kernel.params.begin(), kernel.params.end(), linear.operands[1]);
+    if (param == kernel.params.end())
+      return Err("kernel @{}: a linear's weight is not a parameter", kernel.name);
+    const ValueId argument = call.operands[static_cast<size_t>(param - kernel.params.begin())];
+    const ir::Value& value = module.forward().value(argument);
+    if (value.def != ir::Value::Def::kWeight)
+      return Err("kernel @{}: a linear's weight is computed", kernel.name);
+    ir::Weight& weight = module.weight(value.weight);
+    const int64_t pack = linear.Int(Attr::kPack), unit = linear.Int(Attr::kUnit);
+    if (weight.pack != 0 && (weight.pack != pack || weight.unit != unit)) {
+      return Err("weight @{} is read in two layouts", weight.name);
+    }
+    weight.pack = pack;
+    weight.unit = unit;
+  }
+  // Other readers (a lookup in the embedding table) want the file's own order.
+  for (const ir::OpId id : calls) {
+    const ir::Op& call = module.forward().op(id);
+    const ir::Function& kernel = module.function(call.callee);
+    for (size_t i = 0; i < call.operands.size(); ++i) {
+      const ir::Value& value = module.forward().value(call.operands[i]);
+      if (value.def != ir::Value::Def::kWeight || module.weight(value.weight).pack == 0) continue;
+      bool packed_only = true;
+      kernel.ForEachOp([&](ir::OpId, const ir::Op& op) {
+        if (op.kind == OpKind::kLinear) return;
+        packed_only &=
+            std::find(op.operands.begin(), op.operands.end(), kernel.params[i]) == op.operands.end();
+      });
+      if (!packed_only) {
+        return Err("weight @{} is read packed by a linear and as it is by kernel @{}",
+                   module.weight(value.weight).name, kernel.name);
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<bool> AssignLayouts(ir::Module& module, const PassContext& context) {
+  std::vector<ir::OpId> calls = module.forward().block(module.forward().body).ops;
+  std::erase_if(calls, [&](ir::OpId id) { return module.forward().op(id).kind != OpKind::kCall; });
+  // Keys first: a head is then a unit of the linear that makes them.
+  ASSIGN_OR_RETURN(bool changed, LayOutKeys(module, calls));
+  for (ir::Function& kernel : module.functions) {
+    if (kernel.kind != ir::Function::Kind::kKernel) continue;
+    ASSIGN_OR_RETURN(const bool laid_out, LayOutKernel(kernel, context));
+    changed |= laid_out;
+  }
+  RETURN_IF_ERROR(LayOutWeights(module, calls));
+  return changed;
+}
+
+}  // namespace ggufc::passes

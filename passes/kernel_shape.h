@@ -1,0 +1,36 @@
+// What several passes read off a kernel's region: its parts, and how wide a unit of its columns is.
+#pragma once
+
+#include <vector>
+
+#include "ir/module.h"
+
+namespace ggufc::passes {
+
+inline constexpr int64_t kPanelColumns = 16;
+
+inline int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// The ops of a kernel before its anchor, the anchor, and the ops behind it. Without an anchor (row-wise kernels) every
+// op is prologue.
+struct KernelShape {
+  std::vector<ir::OpId> prologue;
+  ir::OpId anchor;  // embed, linear, attention or mean_pool; invalid: none
+  std::vector<ir::OpId> epilogue;
+};
+
+// An op is prologue when it comes before the anchor in the region.
+KernelShape ShapeOf(const ir::Function& kernel);
+
+// Columns of a linear's result that its epilogue needs together (a head, a granule of every way, a quantisation
+// block), or one panel.
+int64_t UnitColumns(const ir::Function& kernel, const KernelShape& shape);
+
+// How often `value` is read by the kernel's ops, and whether the kernel returns it.
+struct ValueUses {
+  int reads = 0;
+  bool returned = false;
+};
+std::vector<ValueUses> UsesOf(const ir::Function& kernel);
+
+}  // namespace ggufc::passes

@@ -1,0 +1,26 @@
+// What a pass is: Result<bool> Name(ir::Module&, const PassContext&). It returns whether it changed anything; an error
+// says what in the module it cannot handle. passes.def lists all passes; pipeline.cpp calls them in order.
+#pragma once
+
+#include "ir/module.h"
+#include "ir/target_info.h"
+#include "support/result.h"
+
+namespace ggufc::passes {
+
+struct PassContext {
+  ir::TargetInfo target;
+  ir::Scalar activations = ir::Scalar::kQ16;  // how activations are quantised: kQ16, kQ8 or kQ7
+  int64_t context_length = 2048;              // positions that rope tables hold
+};
+
+using PassFn = Result<bool> (*)(ir::Module&, const PassContext&);
+
+struct PassInfo {
+  const char* name;
+  ir::Stage stage;  // of the module it takes
+  PassFn run;
+  const char* summary;
+};
+
+}  // namespace ggufc::passes

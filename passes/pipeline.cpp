@@ -1,0 +1,77 @@
+#include "passes/pipeline.h"
+
+#include <chrono>
+
+#include "ir/verifier.h"
+#include "passes/assign_layouts.h"
+#include "passes/fold_scales.h"
+#include "passes/fuse.h"
+#include "passes/merge_linears.h"
+#include "passes/parallelize.h"
+#include "passes/plan_memory.h"
+#include "passes/quantize_activations.h"
+#include "passes/rope_tables.h"
+#include "passes/simplify.h"
+#include "passes/tile.h"
+
+namespace ggufc::passes {
+namespace {
+
+constexpr PassInfo kPasses[] = {
+#define PASS(function, name, stage, summary) {name, ir::Stage::stage, function, summary},
+#include "passes/passes.def"
+};
+
+}  // namespace
+
+std::span<const PassInfo> AllPasses() { return kPasses; }
+
+const PassInfo* FindPass(std::string_view name) {
+  for (const PassInfo& pass : kPasses) {
+    if (name == pass.name) return &pass;
+  }
+  return nullptr;
+}
+
+Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext& context) {
+  if (module.stage != pass.stage) {
+    return Err("{}: takes a module at the {} stage, this one is at the {} stage", pass.name, ir::Name(pass.stage),
+               ir::Name(module.stage));
+  }
+  ASSIGN_OR_RETURN(const bool changed, WithContext(pass.name, pass.run(module, context)));
+  if (Status status = ir::Verify(module); !status) {
+    return Err("{}: left a malformed module: {}", pass.name, status.error().message);
+  }
+  return changed;
+}
+
+Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer) {
+  const auto run = [&](PassFn function) -> Status {
+    const PassInfo* pass = nullptr;
+    for (const PassInfo& candidate : kPasses) {
+      if (candidate.run == function) pass = &candidate;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    ASSIGN_OR_RETURN(const bool changed, RunPass(*pass, module, context));
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (observer) RETURN_IF_ERROR(observer({pass, elapsed.count(), changed}, module));
+    return {};
+  };
+
+  // graph
+  RETURN_IF_ERROR(run(FoldScales));
+  RETURN_IF_ERROR(run(MergeLinears));
+  RETURN_IF_ERROR(run(QuantizeActivations));
+  RETURN_IF_ERROR(run(RopeTables));
+  RETURN_IF_ERROR(run(Fuse));
+  // kernel
+  RETURN_IF_ERROR(run(AssignLayouts));
+  RETURN_IF_ERROR(run(Tile));
+  // loop
+  RETURN_IF_ERROR(run(Parallelize));
+  RETURN_IF_ERROR(run(PlanMemory));
+  RETURN_IF_ERROR(run(Simplify));
+  return {};
+}
+
+}  // namespace ggufc::passes

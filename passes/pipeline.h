@@ -1,0 +1,29 @@
+// The passes in order, and each by its name.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "passes/pass.h"
+
+namespace ggufc::passes {
+
+std::span<const PassInfo> AllPasses();
+const PassInfo* FindPass(std::string_view name);  // null if there is none
+
+// Called after every pass of the pipeline, on the verified module.
+struct PassReport {
+  const PassInfo* pass;
+  double seconds;
+  bool changed;
+};
+using PassObserver = std::function<Status(const PassReport&, const ir::Module&)>;
+
+// One pass, then the verifier; the error names the pass.
+Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext& context);
+
+// Graph stage to loop stage, ready for code generation.
+Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
+
+}  // namespace ggufc::passes

@@ -1,0 +1,169 @@
+// The shape of the loops is what keeps LLVM from spilling: the k loop stays rolled, one k-pair (pack 2) or k-quad
+// (pack 4) a turn, the accumulators are its carried values, and rows of the activations are a constant stride apart so
+// that one pointer serves all of them.
+#include "passes/tile_micro.h"
+
+#include "ir/builder.h"
+#include "passes/kernel_shape.h"
+#include "passes/tile_rows.h"
+#include "support/check.h"
+
+namespace ggufc::passes {
+
+using ir::OpKind;
+using ir::Scalar;
+using ir::Type;
+using ir::ValueId;
+
+namespace {
+
+constexpr int64_t kFloat = 4;
+constexpr int64_t kGroupBytes = 4;                                   // activation bytes of a k-pair or k-quad
+constexpr int64_t kBlockBytes = ir::kQuantBlock * kPanelColumns;     // one block of a panel: 512 bytes
+constexpr int64_t kScaleBytes = kPanelColumns * 2;                   // its 16 f16 scales
+constexpr int64_t kLine = 64;
+
+struct Signature {
+  ir::FunctionId id;
+  bool fresh;
+};
+
+Signature Declare(ir::Module& module, const std::string& name) {
+  if (const auto known = module.FindFunction(name)) return {*known, false};
+  ir::Function function;
+  function.name = name;
+  function.kind = ir::Function::Kind::kMicro;
+  return {module.AddFunction(std::move(function)), true};
+}
+
+}  // namespace
+
+int64_t PanelBytes(Scalar weight, int64_t columns) {
+  switch (weight) {
+    case Scalar::kQ8_0:
+      return RoundUp(columns * kPanelColumns + columns / ir::kQuantBlock * kScaleBytes, kLine);
+    case Scalar::kF32:
+      return columns * kPanelColumns * 4;
+    default:
+      return RoundUp(columns * kPanelColumns * 2, kLine);
+  }
+}
+
+ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& target, const IntegerTile& tile) {
+  const std::string name = fmt::format("mk.{}.p{}.k{}.s{}.h{}", ir::Name(tile.activation), tile.pack, tile.columns,
+                                       tile.out_stride, tile.rows);
+  const auto [id, fresh] = Declare(module, name);
+  if (!fresh) return id;
+  ir::Function& function = module.function(id);
+  const ValueId a = function.AddParam(ir::PtrType(), "a");
+  const ValueId w = function.AddParam(ir::PtrType(), "w");
+  const ValueId out = function.AddParam(ir::PtrType(), "out");
+  ir::Builder b(module, id);
+
+  const int64_t rows = tile.rows, blocks = tile.columns / ir::kQuantBlock;
+  const bool quads = tile.pack == 4;
+  const int64_t stride = RowStride(tile.activation, tile.columns, tile.pack);
+  const int64_t block_bytes = ir::kQuantBlock * (quads ? 1 : 2);  // of an activation row
+  const int64_t groups = block_bytes / kGroupBytes;
+  const int64_t group_weights = kBlockBytes / groups;             // bytes of the panel that one group reads
+  const int64_t scale_offset = RecordScaleOffset(tile.columns, tile.pack);
+  const int64_t compensation_offset = RecordCompensationOffset(tile.columns, tile.pack);
+  const int64_t panel = PanelBytes(Scalar::kQ8_0, tile.columns);
+  const OpKind dot = !quads ? OpKind::kDotI16
+                     : tile.activation == Scalar::kQ7 && target.seven_bit_dot ? OpKind::kDotU8S7
+                                                                              : OpKind::kDotU8S8;
+  const bool carry_sums = target.sums_in_registers;
+
+  std::vector<ValueId> sums;
+  if (carry_sums) {
+    sums.assign(static_cast<size_t>(rows), b.F32V(0));
+  } else {
+    for (int64_t r = 0; r < rows; ++r) b.Store(b.F32V(0), out, b.Index(r * tile.out_stride));
+  }
+  sums = b.For(b.Index(0), b.Index(blocks), 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
+    const ValueId slot = b.Mul(block, b.Index(kFloat));
+    std::vector<ValueId> init;
+    for (int64_t r = 0; r < rows; ++r) {
+      // With weights biased by 128, the record's compensation, -128 times the sum of the activations, starts the sum.
+      init.push_back(quads ? b.Splat(b.Load(ir::I32Type(), a, b.Add(slot, b.Index(r * stride + compensation_offset))))
+                           : b.I32V(0));
+    }
+    const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(block_bytes)));
+    const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
+    const std::vector<ValueId> dots =
+        b.For(b.Index(0), b.Index(groups), 1, init, [&](ValueId group, const std::vector<ValueId>& carried) {
+          const ValueId a_group = b.PtrAdd(a_base, b.Mul(group, b.Index(kGroupBytes)));
+          const ValueId w_byte = b.Mul(group, b.Index(group_weights));
+          const ValueId weights =
+              quads ? b.Load(Type::Vector(Scalar::kU8, 64), w_base, w_byte)
+                    : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_base, w_byte), ir::I16x32());
+          std::vector<ValueId> next;
+          for (int64_t r = 0; r < rows; ++r) {
+            const ValueId word = b.Splat(b.Load(ir::I32Type(), a_group, b.Index(r * stride)));
+            next.push_back(quads ? b.Emit(dot, {carried[static_cast<size_t>(r)], weights,
+                                                b.Bitcast(word, Type::Vector(Scalar::kI8, 64))})
+                                 : b.Emit(dot, {carried[static_cast<size_t>(r)], b.Bitcast(word, ir::I16x32()), weights}));
+          }
+          return next;
+        });
+    // The panel after this one is the next that this thread reads.
+    for (int64_t line = 0; line < kBlockBytes; line += kLine) {
+      b.Emit(OpKind::kPrefetch, {w_base, b.Index(panel + line)});
+    }
+    const ValueId scales_byte = b.Add(b.Mul(block, b.Index(kScaleBytes)), b.Index(tile.columns * kPanelColumns));
+    const ValueId weight_scales =
+        b.Convert(b.Load(Type::Vector(Scalar::kF16, ir::kLanes), w, scales_byte), ir::F32x16());
+    std::vector<ValueId> next_sums;
+    for (int64_t r = 0; r < rows; ++r) {
+      const size_t row = static_cast<size_t>(r);
+      const ValueId row_scale = b.Load(ir::F32Type(), a, b.Add(slot, b.Index(r * stride + scale_offset)));
+      const ValueId scale = b.Mul(weight_scales, b.Splat(row_scale));
+      const ValueId out_byte = b.Index(r * tile.out_stride);
+      const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_byte);
+      const ValueId next = b.Fma(b.Convert(dots[row], ir::F32x16()), scale, sum);
+      if (carry_sums) {
+        next_sums.push_back(next);
+      } else {
+        b.Store(next, out, out_byte);
+      }
+    }
+    return next_sums;
+  });
+  if (carry_sums) {
+    for (int64_t r = 0; r < rows; ++r) b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
+  }
+  b.Return({});
+  return id;
+}
+
+ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
+  const std::string name = fmt::format("mk.{}.a{}.w{}.s{}.l{}.h{}", ir::Name(tile.weight), tile.a_stride, tile.w_stride,
+                                       tile.out_stride, tile.lanes, tile.rows);
+  const auto [id, fresh] = Declare(module, name);
+  if (!fresh) return id;
+  ir::Function& function = module.function(id);
+  const ValueId a = function.AddParam(ir::PtrType(), "a");
+  const ValueId w = function.AddParam(ir::PtrType(), "w");
+  const ValueId out = function.AddParam(ir::PtrType(), "out");
+  const ValueId n = function.AddParam(ir::IndexType(), "n");
+  ir::Builder b(module, id);
+  const std::vector<ValueId> zero(static_cast<size_t>(tile.rows), b.F32V(0));
+  const std::vector<ValueId> sums =
+      b.For(b.Index(0), n, 1, zero, [&](ValueId k, const std::vector<ValueId>& carried) {
+        ValueId weights =
+            b.Load(Type::Vector(tile.weight, ir::kLanes), w, b.Mul(k, b.Index(tile.w_stride)), tile.lanes);
+        if (tile.weight != Scalar::kF32) weights = b.Convert(weights, ir::F32x16());
+        const ValueId a_k = b.PtrAdd(a, b.Mul(k, b.Index(kFloat)));
+        std::vector<ValueId> next;
+        for (int r = 0; r < tile.rows; ++r) {
+          const ValueId x = b.Splat(b.Load(ir::F32Type(), a_k, b.Index(r * tile.a_stride)));
+          next.push_back(b.Fma(x, weights, carried[static_cast<size_t>(r)]));
+        }
+        return next;
+      });
+  for (int r = 0; r < tile.rows; ++r) b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
+  b.Return({});
+  return id;
+}
+
+}  // namespace ggufc::passes

@@ -1,0 +1,59 @@
+#include "runtime/memory.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace ggufc::runtime {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+size_t RoundUp(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+}  // namespace
+
+Result<PageMemory> PageMemory::Allocate(int64_t bytes, std::string_view purpose) {
+  // A limit far above any machine's memory keeps the roundings below from wrapping.
+  if (bytes < 0 || bytes > INT64_MAX / 4) return Err("{}: cannot allocate {} bytes", purpose, bytes);
+  PageMemory memory;
+  if (bytes == 0) return memory;
+
+  const bool huge = static_cast<size_t>(bytes) >= kHugePage;
+  const size_t size = RoundUp(static_cast<size_t>(bytes), huge ? kHugePage : kPage);
+  // mmap aligns to small pages only: map a huge page more than needed and give back what lies outside.
+  const size_t reserve = huge ? size + kHugePage : size;
+  void* const address = mmap(nullptr, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address == MAP_FAILED)
+    return Err("{}: cannot allocate {} bytes: {}", purpose, bytes, std::strerror(errno));
+  auto* data = static_cast<uint8_t*>(address);
+  if (huge) {
+    const uintptr_t start = reinterpret_cast<uintptr_t>(address);
+    const size_t before = RoundUp(start, kHugePage) - start;
+    const size_t after = reserve - before - size;
+    if (before > 0) munmap(data, before);
+    data += before;
+    if (after > 0) munmap(data + size, after);
+    madvise(data, size, MADV_HUGEPAGE);  // a wish: where the system has no huge pages, small ones do
+  }
+  memory.data_ = data;
+  memory.size_ = bytes;
+  memory.mapped_ = size;
+  return memory;
+}
+
+PageMemory& PageMemory::operator=(PageMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(mapped_, other.mapped_);
+  return *this;
+}
+
+PageMemory::~PageMemory() {
+  if (data_ != nullptr) munmap(data_, mapped_);
+}
+
+}  // namespace ggufc::runtime

@@ -1,0 +1,103 @@
+#include "asm_check.h"
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+namespace ggufc::testing {
+namespace {
+
+struct Body {
+  std::vector<std::string> instructions;
+  std::map<std::string, size_t> labels;  // label to the instruction after it
+  bool frame_pointer = false;            // %rbp addresses the stack
+};
+
+std::string Squeeze(std::string_view line) {
+  std::string text;
+  for (const char c : line.substr(0, line.find('#'))) {
+    const bool space = c == ' ' || c == '\t';
+    if (!space) text += c;
+    if (space && !text.empty() && text.back() != ' ') text += ' ';
+  }
+  if (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+Body FunctionBody(std::string_view assembly, std::string_view name) {
+  Body body;
+  std::istringstream lines{std::string(assembly)};
+  const std::string start = std::string(name) + ":";
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string text = Squeeze(line);
+    if (text == start) {
+      inside = true;
+    } else if (inside && text.starts_with(".Lfunc_end")) {
+      break;
+    } else if (inside && text.ends_with(":")) {
+      body.labels[text.substr(0, text.size() - 1)] = body.instructions.size();
+    } else if (inside && !text.empty() && text[0] != '.') {
+      body.instructions.push_back(text);
+      body.frame_pointer |= text == "movq %rsp, %rbp";
+    }
+  }
+  return body;
+}
+
+AsmLoop Part(const Body& body, size_t first, size_t last) {
+  AsmLoop loop;
+  for (size_t i = first; i < last; ++i) {
+    const std::string& text = body.instructions[i];
+    loop.instructions.push_back(text);
+    const bool stack = text.find("(%rsp") != std::string::npos;
+    const bool frame = body.frame_pointer && text.find("(%rbp") != std::string::npos;
+    loop.stack_accesses += stack || frame;
+  }
+  return loop;
+}
+
+}  // namespace
+
+int AsmLoop::Count(std::initializer_list<std::string_view> parts) const {
+  return static_cast<int>(
+      std::count_if(instructions.begin(), instructions.end(), [&](const std::string& text) {
+        return std::all_of(parts.begin(), parts.end(),
+                           [&](std::string_view part) { return text.find(part) != std::string::npos; });
+      }));
+}
+
+std::string AsmLoop::Text() const {
+  std::string text;
+  for (const std::string& instruction : instructions) text += "  " + instruction + "\n";
+  return text;
+}
+
+std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view name) {
+  const Body body = FunctionBody(assembly, name);
+  struct Range {
+    size_t first, last;
+  };
+  std::vector<Range> ranges;
+  for (size_t i = 0; i < body.instructions.size(); ++i) {
+    const std::string& text = body.instructions[i];
+    if (text[0] != 'j') continue;
+    const auto label = body.labels.find(text.substr(text.find(' ') + 1));
+    if (label != body.labels.end() && label->second <= i) ranges.push_back({label->second, i + 1});
+  }
+  std::vector<AsmLoop> loops;
+  for (const Range& range : ranges) {
+    const bool holds_another = std::any_of(ranges.begin(), ranges.end(), [&](const Range& other) {
+      return &other != &range && other.first >= range.first && other.last <= range.last;
+    });
+    if (!holds_another) loops.push_back(Part(body, range.first, range.last));
+  }
+  return loops;
+}
+
+AsmLoop WholeFunction(std::string_view assembly, std::string_view name) {
+  const Body body = FunctionBody(assembly, name);
+  return Part(body, 0, body.instructions.size());
+}
+
+}  // namespace ggufc::testing

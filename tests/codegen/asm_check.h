@@ -1,0 +1,26 @@
+// What the inner loops of a function look like in assembly text (AT&T syntax, as PrintAssembly writes it).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ggufc::testing {
+
+struct AsmLoop {
+  std::vector<std::string>
+      instructions;        // "vpaddd %ymm0, %ymm1, %ymm1", in order, from the label to the jump back
+  int stack_accesses = 0;  // operands in memory that are relative to the stack or frame pointer
+
+  // Instructions whose text contains all of `parts`.
+  int Count(std::initializer_list<std::string_view> parts) const;
+  std::string Text() const;
+};
+
+// The loops of function `name` that contain no other loop, in order. Empty when there is no such function.
+std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view name);
+
+// All instructions of the function, as one loop.
+AsmLoop WholeFunction(std::string_view assembly, std::string_view name);
+
+}  // namespace ggufc::testing

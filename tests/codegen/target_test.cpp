@@ -1,0 +1,66 @@
+#include "codegen/target.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ggufc::codegen {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(TargetTest, TableIsOrderedAndNamed) {
+  std::vector<std::string_view> names;
+  for (const Target& target : Targets()) names.push_back(target.name());
+  EXPECT_THAT(names, ElementsAre("generic", "avx2", "avxvnni", "avx512vnni"));
+}
+
+TEST(TargetTest, FindsByName) {
+  for (const Target& target : Targets()) {
+    const auto found = FindTarget(target.name());
+    ASSERT_TRUE(found);
+    EXPECT_EQ(*found, &target);
+  }
+  const auto native = FindTarget("native");
+  ASSERT_TRUE(native);
+  EXPECT_EQ(*native, &NativeTarget());
+  const auto unknown = FindTarget("avx10");
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("'avx10'"));
+  EXPECT_THAT(unknown.error().message, HasSubstr("avx512vnni"));
+}
+
+TEST(TargetTest, TheHostRunsItsNativeTargetAndGeneric) {
+  EXPECT_TRUE(HostRuns(Targets().front()));
+  EXPECT_TRUE(HostRuns(NativeTarget()));
+  // Nothing better than the native target runs.
+  for (const Target& target : Targets()) {
+    EXPECT_FALSE(&target > &NativeTarget() && HostRuns(target)) << target.name();
+  }
+}
+
+// The C compiler's own reading of CPUID.
+TEST(TargetTest, AgreesWithCpuid) {
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi") &&
+                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") &&
+                    __builtin_cpu_supports("movbe") && __builtin_cpu_supports("popcnt");
+  EXPECT_EQ(HostRuns(**FindTarget("avx2")), avx2);
+  EXPECT_EQ(HostRuns(**FindTarget("avx512vnni")),
+            avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                __builtin_cpu_supports("avx512vnni"));
+}
+
+TEST(TargetTest, TilesFitTheRegisters) {
+  for (const Target& target : Targets()) {
+    const int columns = 16 * 32 / target.vector_bits;  // registers of one row of i32
+    // Accumulators (and sums), one row of weights, one more for the product or scale.
+    const int rows = target.info.sums_in_registers ? 2 * target.info.rows : target.info.rows;
+    EXPECT_LE(rows * columns + columns + 1, target.vector_registers) << target.name();
+    EXPECT_EQ(target.info.row_block % target.info.rows, 0) << target.name();
+  }
+}
+
+}  // namespace
+}  // namespace ggufc::codegen

@@ -1,0 +1,33 @@
+// A compiled model with inputs and the outputs they must give, as one flat file: written by make_cases on the
+// machine that compiles, read by emulator_program on the machine that runs. Both belong to one build, so
+// plain data goes into the file as it lies in memory. The code itself is not here: it is linked into
+// emulator_program, under the symbols that Program::kernels names.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/program.h"
+#include "support/result.h"
+
+namespace ggufc::emulator {
+
+struct Batch {
+  std::vector<int32_t> ids;      // of all sequences, one after another
+  std::vector<int32_t> lengths;  // tokens of each sequence
+  std::vector<float> expected;   // [lengths.size()][dims]
+};
+
+struct Case {
+  std::string name;
+  runtime::Program program;
+  std::vector<uint8_t> weights;  // packed
+  std::vector<uint8_t> file;     // the model file, for arguments of kind kFile
+  std::vector<Batch> batches;
+};
+
+Status WriteCases(const std::string& path, const std::vector<Case>& cases);
+Result<std::vector<Case>> ReadCases(const std::string& path);
+
+}  // namespace ggufc::emulator

@@ -1,0 +1,19 @@
+// The generated code that is linked into emulator_program. make_cases writes the table's definition next to
+// the objects.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "runtime/program.h"
+
+namespace ggufc::emulator {
+
+struct KernelEntry {
+  std::string_view symbol;
+  runtime::KernelFn function;
+};
+
+std::span<const KernelEntry> KernelTable();
+
+}  // namespace ggufc::emulator

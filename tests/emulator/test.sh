@@ -1,0 +1,40 @@
+#!/bin/bash
+# tests/emulator/test.sh DIR SELF_CHECK [PROGRAM CASES]
+#
+# The test emulator.avx512. DIR: where the emulator's parts are or will be made. First the emulator itself: an AVX-512
+# VNNI instruction must end with SIGILL on the emulated AVX2 CPU, and compute what plain loops compute on the emulated
+# AVX-512 VNNI CPU. Then PROGRAM, with the compiled models in CASES. Exit status 77: skipped, no emulator on this machine.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$1 self_check=$2 program=${3:-} cases=${4:-}
+
+status=0
+"$here/setup.sh" "$dir" || status=$?
+if [ $status = 77 ]; then
+  echo '=========================================================================='
+  echo 'SKIPPED: no emulator on this machine, AVX-512 code was NOT run (see above)'
+  echo '=========================================================================='
+  exit 77
+fi
+[ $status = 0 ] || exit $status
+
+# in_emulator EXPECTED_STATUS ARGS_OF_RUN...
+in_emulator() {
+  local expected=$1 status=0 start=$SECONDS
+  shift
+  "$here/run.sh" -d "$dir" "$@" || status=$?
+  if [ $status != "$expected" ]; then
+    echo "FAILED: run.sh $*: status $status, expected $expected"
+    exit 1
+  fi
+  echo "-- status $status as expected, $((SECONDS - start)) s"
+}
+
+echo 'self-check: an AVX-512 instruction on an AVX2 CPU must be illegal'
+in_emulator 132 -c corei7_haswell_4770 "$self_check" illegal
+echo 'self-check: AVX-512 VNNI arithmetic'
+in_emulator 0 "$self_check"
+if [ -n "$program" ]; then
+  echo 'compiled models on an AVX-512 VNNI CPU'
+  in_emulator 0 -t 500 -f "$cases" "$program" "${cases##*/}"
+fi

@@ -1,0 +1,293 @@
+// Files that lie: each is refused with a message that says where and why, and none makes the reader crash.
+#include <gmock/gmock.h>
+
+#include <functional>
+#include <random>
+
+#include "frontend/gguf_reader.h"
+#include "frontend/tensor_data.h"
+#include "frontend/vocabulary.h"
+#include "test_files.h"
+
+namespace ggufc::frontend {
+namespace {
+
+constexpr uint64_t kHuge = ~uint64_t{0};
+
+struct BadFile {
+  const char* name;
+  std::function<RawGguf()> make;
+  const char* message;  // what follows "PATH: "; whole, except that it may end in ...
+};
+
+void PrintTo(const BadFile& file, std::ostream* out) { *out << file.name; }
+
+const BadFile kBadFiles[] = {
+    {"ThreeBytes", [] { return RawGguf().Put<uint8_t>('G').Put<uint8_t>('G').Put<uint8_t>('U'); },
+     "3 bytes are too few for a GGUF file"},
+    {"Magic",
+     [] { return RawGguf().Put<uint32_t>(0x46554746).Put<uint32_t>(3).Put<uint64_t>(0).Put<uint64_t>(0); },
+     "not a GGUF file (it does not begin with \"GGUF\")"},
+    {"MagicOnly", [] { return RawGguf().Put(kGgufMagic); }, "the file ends in the header (at byte 4 of 4)"},
+    {"Version1", [] { return RawGguf().Header(0, 0, 1); }, "GGUF version 1 (2 and 3 are known)"},
+    {"Version4", [] { return RawGguf().Header(0, 0, 4); }, "GGUF version 4 (2 and 3 are known)"},
+    {"BigEndian", [] { return RawGguf().Header(0, 0, 0x03000000); },
+     "a big-endian GGUF file (only little endian is read)"},
+    {"NoCounts", [] { return RawGguf().Put(kGgufMagic).Put<uint32_t>(3); },
+     "the file ends in the header (at byte 8 of 8)"},
+    {"TensorCountLimit", [] { return RawGguf().Header(65537, 0); }, "header: 65537 tensors (limit 65536)"},
+    {"TensorCountHuge", [] { return RawGguf().Header(kHuge, 0); },
+     "header: 18446744073709551615 tensors (limit 65536)"},
+    {"TensorCountBytes", [] { return RawGguf().Header(2, 0).Data(32); },
+     "header: 2 tensors do not fit in the 40 bytes left"},
+    {"EntryCountLimit", [] { return RawGguf().Header(0, 1 << 20); },
+     "header: 1048576 metadata entries (limit 65536)"},
+    {"EntryCountBytes", [] { return RawGguf().Header(0, 9); },
+     "header: 9 metadata entries do not fit in the 0 bytes left"},
+    {"KeyLength", [] { return RawGguf().Header(0, 1).Put(kHuge).Data(64); },
+     "metadata entry 0 of 1: the file ends in the key (at byte 32 of 96)"},
+    {"KeyEmpty", [] { return RawGguf().Header(0, 1).Text("").Put<uint32_t>(4).Put<uint32_t>(4).Data(0); },
+     "metadata entry 0 of 1: key of 0 bytes (1 to 65535 are allowed)"},
+    {"KeyTooLong",
+     [] { return RawGguf().Header(0, 1).Text(std::string(65536, 'k')).Put<uint32_t>(4).Put<uint32_t>(4); },
+     "metadata entry 0 of 1: key of 65536 bytes (1 to 65535 are allowed)"},
+    {"KeyTwice", [] { return RawGguf().Header(0, 2).Entry<uint8_t>("k", 1).Entry<uint8_t>("k", 2); },
+     "key 'k' appears twice"},
+    {"KeyWithControlBytes",
+     [] { return RawGguf().Header(0, 2).Entry<uint8_t>("\x1b[2J", 1).Entry<uint8_t>("\x1b[2J", 2); },
+     "key '\\x1b[2J' appears twice"},
+    {"ValueType", [] { return RawGguf().Header(0, 1).Text("k").Put<uint32_t>(13).Put<uint64_t>(0); },
+     "key 'k': unknown value type 13"},
+    {"ValueMissing", [] { return RawGguf().Header(0, 1).Text("kk").Put(ValueType::kF64).Put<uint32_t>(0); },
+     "key 'kk': 1 values of type f64 do not fit in the 4 bytes left"},
+    {"Bool", [] { return RawGguf().Header(0, 1).Text("k").Put(ValueType::kBool).Put<uint8_t>(2); },
+     "key 'k': a bool holds 2 (0 and 1 are allowed)"},
+    {"BoolArray",
+     [] {
+       return RawGguf()
+           .Header(0, 1)
+           .Text("k")
+           .Put(ValueType::kArray)
+           .Put(ValueType::kBool)
+           .Put<uint64_t>(2)
+           .Put<uint8_t>(1)
+           .Put<uint8_t>(255);
+     },
+     "key 'k': a bool holds 255 (0 and 1 are allowed)"},
+    {"StringPastEnd",
+     [] { return RawGguf().Header(0, 1).Text("k").Put(ValueType::kString).Put<uint64_t>(1); },
+     "key 'k': the file ends in the string 0 of 1 (at byte 45 of 45)"},
+    {"StringHuge", [] { return RawGguf().Header(0, 1).Text("k").Put(ValueType::kString).Put(kHuge); },
+     "key 'k': the file ends in the string 0 of 1 (at byte 45 of 45)"},
+    {"ArrayHeader", [] { return RawGguf().Header(0, 1).Text("k").Put(ValueType::kArray).Put<uint32_t>(4); },
+     "key 'k': the file ends in the array's header..."},
+    {"ArrayOfArrays",
+     [] {
+       return RawGguf().Header(0, 1).Text("k").Put(ValueType::kArray).Put(ValueType::kArray).Put<uint64_t>(1);
+     },
+     "key 'k': nested arrays are not read"},
+    {"ArrayElementType",
+     [] {
+       return RawGguf().Header(0, 1).Text("k").Put(ValueType::kArray).Put<uint32_t>(99).Put<uint64_t>(1);
+     },
+     "key 'k': unknown array element type 99"},
+    {"ArrayOverflow",
+     [] {
+       return RawGguf().Header(0, 1).Text("k").Put(ValueType::kArray).Put(ValueType::kU64).Put(kHuge / 8 + 1);
+     },
+     "key 'k': 2305843009213693952 values of type u64 do not fit in the 0 bytes left"},
+    {"ArrayOneTooMany",
+     [] {
+       return RawGguf()
+           .Header(0, 1)
+           .Text("k")
+           .Put(ValueType::kArray)
+           .Put(ValueType::kU16)
+           .Put<uint64_t>(3)
+           .Put<uint32_t>(0)
+           .Put<uint8_t>(0);
+     },
+     "key 'k': 3 values of type u16 do not fit in the 5 bytes left"},
+    {"StringArrayCount",
+     [] {
+       return RawGguf()
+           .Header(0, 1)
+           .Text("k")
+           .Put(ValueType::kArray)
+           .Put(ValueType::kString)
+           .Put<uint64_t>(1 << 30)
+           .Put<uint64_t>(0);
+     },
+     "key 'k': 1073741824 strings do not fit in the 8 bytes left"},
+    {"StringArrayShort",
+     [] {
+       return RawGguf()
+           .Header(0, 1)
+           .Text("k")
+           .Put(ValueType::kArray)
+           .Put(ValueType::kString)
+           .Put<uint64_t>(2)
+           .Text("01234567");
+     },
+     "key 'k': the file ends in the string 1 of 2 (at byte 65 of 65)"},
+    {"AlignmentThree", [] { return RawGguf().Header(0, 1).Entry<uint32_t>("general.alignment", 24); },
+     "key 'general.alignment': 24 (a power of two from 8 to 65536 is expected)"},
+    {"AlignmentZero", [] { return RawGguf().Header(0, 1).Entry<uint32_t>("general.alignment", 0); },
+     "key 'general.alignment': 0 (a power of two from 8 to 65536 is expected)"},
+    {"AlignmentSmall", [] { return RawGguf().Header(0, 1).Entry<uint32_t>("general.alignment", 4); },
+     "key 'general.alignment': 4 (a power of two from 8 to 65536 is expected)"},
+    {"AlignmentLarge", [] { return RawGguf().Header(0, 1).Entry<uint64_t>("general.alignment", 131072); },
+     "key 'general.alignment': 131072 (a power of two from 8 to 65536 is expected)"},
+    {"AlignmentType", [] { return RawGguf().Header(0, 1).Entry<float>("general.alignment", 32); },
+     "key 'general.alignment' is of type f32 (an integer is expected)"},
+    {"TensorNameEmpty", [] { return RawGguf().Header(1, 0).TensorInfo("", {4}, 0, 0).Data(16); },
+     "tensor 0 of 1: name of 0 bytes (1 to 64 are allowed)"},
+    {"TensorNameLong",
+     [] { return RawGguf().Header(1, 0).TensorInfo(std::string(65, 'n'), {4}, 0, 0).Data(16); },
+     "tensor 0 of 1: name of 65 bytes (1 to 64 are allowed)"},
+    {"TensorTwice",
+     [] { return RawGguf().Header(2, 0).TensorInfo("t", {4}, 0, 0).TensorInfo("t", {4}, 0, 32).Data(64); },
+     "tensor 't' appears twice"},
+    {"RankZero", [] { return RawGguf().Header(1, 0).TensorInfo("t", {}, 0, 0).Data(64); },
+     "tensor 't': rank 0 (1 to 4 are allowed)"},
+    {"RankFive", [] { return RawGguf().Header(1, 0).TensorInfo("t", {1, 1, 1, 1, 1}, 0, 0).Data(64); },
+     "tensor 't': rank 5 (1 to 4 are allowed)"},
+    {"DimZero", [] { return RawGguf().Header(1, 0).TensorInfo("t", {4, 0}, 0, 0).Data(64); },
+     "tensor 't': dimension 1 is 0"},
+    {"ElementsOverflow", [] { return RawGguf().Header(1, 0).TensorInfo("t", {kHuge, 2}, 0, 0).Data(64); },
+     "tensor 't': the number of elements does not fit in 64 bits"},
+    {"SizeOverflow", [] { return RawGguf().Header(1, 0).TensorInfo("t", {kHuge / 2}, 0, 0).Data(64); },
+     "tensor 't': its size does not fit in 64 bits"},
+    {"TypeQ4K", [] { return RawGguf().Header(1, 0).TensorInfo("t", {256}, 12, 0).Data(256); },
+     "tensor 't': type Q4_K (12) is not supported (F32, F16, BF16 and Q8_0 are)"},
+    {"TypeUnknown", [] { return RawGguf().Header(1, 0).TensorInfo("t", {256}, 4711, 0).Data(256); },
+     "tensor 't': type unknown (4711) is not supported (F32, F16, BF16 and Q8_0 are)"},
+    {"Q8Row", [] { return RawGguf().Header(1, 0).TensorInfo("t", {48, 2}, 8, 0).Data(256); },
+     "tensor 't': rows of 48 values (type q8_0 needs a multiple of 32)"},
+    {"OffsetUnaligned", [] { return RawGguf().Header(1, 0).TensorInfo("t", {4}, 0, 16).Data(64); },
+     "tensor 't': offset 16 is not a multiple of the alignment 32"},
+    {"DataOneByteShort", [] { return RawGguf().Header(1, 0).TensorInfo("t", {4, 2}, 0, 0).Data(31); },
+     "tensor 't': 32 bytes at offset 0 of the data (byte 96 of the file) reach past the end of the file (127 "
+     "bytes)"},
+    {"DataMissing", [] { return RawGguf().Header(1, 0).TensorInfo("t", {4, 2}, 0, 0); },
+     "tensor 't': 32 bytes at offset 0 of the data (byte 96 of the file) reach past..."},
+    {"OffsetPastEnd",
+     [] { return RawGguf().Header(1, 0).TensorInfo("t", {1}, 0, uint64_t{1} << 40).Data(64); },
+     "tensor 't': 4 bytes at offset 1099511627776 of the data..."},
+    {"OffsetOverflow", [] { return RawGguf().Header(1, 0).TensorInfo("t", {1}, 0, kHuge - 31).Data(64); },
+     "tensor 't': 4 bytes at offset 18446744073709551584 of the data..."},
+    {"InfoShort",
+     [] {
+       return RawGguf()
+           .Header(1, 0)
+           .Text("tensor")
+           .Put<uint32_t>(1)
+           .Put<uint64_t>(4)
+           .Put<uint32_t>(0)
+           .Put<uint32_t>(0);
+     },
+     "tensor 'tensor': the file ends in the type and offset..."},
+};
+
+class Hostile : public ::testing::TestWithParam<BadFile> {};
+
+TEST_P(Hostile, IsRefused) {
+  const TempDirectory directory;
+  const std::string path = directory.File("bad.gguf");
+  WriteFile(path, GetParam().make().bytes());
+  const Result<GgufFile> file = GgufFile::Open(path);
+  ASSERT_FALSE(file);
+  std::string_view message = GetParam().message;
+  if (message.ends_with("...")) {
+    message.remove_suffix(3);
+    EXPECT_THAT(file.error().message, ::testing::StartsWith(path + ": " + std::string(message)));
+  } else {
+    EXPECT_EQ(file.error().message, path + ": " + std::string(message));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Hostile, ::testing::ValuesIn(kBadFiles),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(HostileFile, IsNotThere) {
+  EXPECT_FALSE(GgufFile::Open("/nonexistent/model.gguf"));
+  EXPECT_FALSE(GgufFile::Open("/"));
+}
+
+// Reads all that an opened file offers; under a sanitizer this finds views that reach outside.
+void TouchEverything(const GgufFile& file) {
+  for (const MetadataEntry& entry : file.metadata()) {
+    EXPECT_FALSE(ValueText(entry, 1 << 20).empty());
+    (void)file.GetU32(entry.key);
+    (void)file.GetF32Array(entry.key);
+    (void)file.GetI32Array(entry.key);
+  }
+  for (const Tensor& tensor : file.tensors()) {
+    std::vector<float> row(tensor.row_length());
+    DequantizeRow(tensor, 0, row.data());
+    DequantizeRow(tensor, tensor.rows() - 1, row.data());
+    (void)CheckFinite(file, tensor);
+  }
+  (void)LoadVocabulary(file);
+}
+
+TEST(HostileFile, Truncated) {
+  const std::string whole = ReadFile(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  const TempDirectory directory;
+  const std::string path = directory.File("cut.gguf");
+  // Every length in the first 300 bytes, then 600 more spread over the file, the last one a byte short of all
+  // data.
+  std::vector<size_t> lengths;
+  for (size_t i = 1; i < 300; ++i) lengths.push_back(i);
+  for (size_t i = 1; i <= 600; ++i) lengths.push_back(i * (whole.size() - 1) / 600);
+  const Result<GgufFile> intact = GgufFile::Open(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  ASSERT_TRUE(intact);
+  const Tensor& last = intact->tensors().back();
+  const auto needed = static_cast<size_t>(last.data.data() + last.data.size() - intact->bytes().data());
+  lengths.push_back(needed - 1);
+  for (const size_t length : lengths) {
+    WriteFile(path, std::string_view(whole).substr(0, length));
+    const Result<GgufFile> file = GgufFile::Open(path);
+    EXPECT_EQ(file.has_value(), length >= needed)
+        << "cut to " << length << " of " << whole.size() << " bytes";
+  }
+}
+
+TEST(HostileFile, RandomlyChanged) {
+  const std::string whole = ReadFile(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  const TempDirectory directory;
+  const std::string path = directory.File("changed.gguf");
+  const Result<GgufFile> intact = GgufFile::Open(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  ASSERT_TRUE(intact);
+  const auto header = static_cast<size_t>(intact->tensors()[0].data.data() - intact->bytes().data());
+  constexpr uint64_t kSeed = 20240731;
+  std::mt19937_64 random(kSeed);
+  int opened = 0;
+  constexpr int kRounds = 1500;
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(::testing::Message() << "seed " << kSeed << ", round " << round);
+    std::string bytes = whole.substr(0, header + 4096 * (random() % 8));
+    bytes.resize(whole.size());  // the data section as zeros: what it holds does not matter here
+    for (uint64_t changes = 1 + random() % 4; changes > 0; --changes) {
+      // Half of the changes hit the first 1200 bytes (the keys) or the last 2000 (the tensor list).
+      const size_t at = random() % 2 != 0   ? random() % header
+                        : random() % 2 != 0 ? random() % 1200
+                                            : header - 1 - random() % 2000;
+      bytes[at] = static_cast<char>(random() % 3 == 0 ? 0xff : random());
+    }
+    WriteFile(path, bytes);
+    const Result<GgufFile> file = GgufFile::Open(path);
+    if (!file) {
+      EXPECT_THAT(file.error().message, ::testing::StartsWith(path + ": "));
+      continue;
+    }
+    ++opened;
+    TouchEverything(*file);
+  }
+  // Both outcomes occur, so both paths were taken.
+  EXPECT_GT(opened, kRounds / 20);
+  EXPECT_LT(opened, kRounds);
+}
+
+}  // namespace
+}  // namespace ggufc::frontend

@@ -1,0 +1,111 @@
+#include "frontend/vocabulary.h"
+
+#include <gmock/gmock.h>
+
+#include <functional>
+#include <limits>
+
+#include "frontend/gguf_writer.h"
+#include "test_files.h"
+
+namespace ggufc::frontend {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Vocabulary, OfAGoldenFile) {
+  const Result<GgufFile> file = GgufFile::Open(GGUFC_TEST_DATA "/tiny-q8_0.gguf");
+  ASSERT_TRUE(file);
+  const Result<Vocabulary> vocabulary = LoadVocabulary(*file);
+  ASSERT_TRUE(vocabulary) << vocabulary.error().message;
+  ASSERT_EQ(vocabulary->pieces.size(), 640u);
+  EXPECT_EQ(vocabulary->pieces[2], "<bos>");
+  EXPECT_EQ(vocabulary->pieces[260], "\u2581");
+  EXPECT_EQ(vocabulary->scores[260], -261.0f);
+  EXPECT_EQ(vocabulary->types[3], static_cast<int32_t>(TokenType::kUnknown));
+  EXPECT_EQ(vocabulary->bos, 2u);
+  EXPECT_EQ(vocabulary->eos, 1u);
+  EXPECT_EQ(vocabulary->unknown, 3u);
+  EXPECT_TRUE(vocabulary->add_bos);
+  EXPECT_TRUE(vocabulary->add_eos);
+  EXPECT_FALSE(vocabulary->add_space_prefix);
+}
+
+TEST(Vocabulary, BytesOfPieces) {
+  EXPECT_EQ(ByteOfPiece("<0x00>"), 0);
+  EXPECT_EQ(ByteOfPiece("<0xFf>"), 255);
+  EXPECT_EQ(ByteOfPiece("<0xa0>"), 160);
+  for (const char* piece : {"", "<0x0>", "<0xG0>", "<0x00", "<0x000>", "<0X00>", "0x00>>", "<0x0g>"}) {
+    EXPECT_EQ(ByteOfPiece(piece), std::nullopt) << piece;
+  }
+}
+
+// What a file says; each test changes one thing.
+struct Keys {
+  std::string model = "llama";
+  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>", "a", "<0x41>"};
+  std::vector<float> scores = {0, 0, 0, -1, 0};
+  std::vector<int32_t> types = {2, 3, 3, 1, 6};
+  std::optional<uint32_t> bos;
+  bool with_scores = true;
+};
+
+std::string LoadMessage(const std::function<void(Keys&)>& change) {
+  Keys keys;
+  change(keys);
+  const TempDirectory directory;
+  const std::string path = directory.File("v.gguf");
+  Result<GgufWriter> writer = GgufWriter::Create(path);
+  EXPECT_TRUE(writer);
+  EXPECT_TRUE(writer->AddString("tokenizer.ggml.model", keys.model));
+  EXPECT_TRUE(writer->AddStringArray("tokenizer.ggml.tokens", keys.tokens));
+  if (keys.with_scores) {
+    EXPECT_TRUE(writer->AddArray<float>("tokenizer.ggml.scores", keys.scores));
+  }
+  EXPECT_TRUE(writer->AddArray<int32_t>("tokenizer.ggml.token_type", keys.types));
+  if (keys.bos) {
+    EXPECT_TRUE(writer->Add<uint32_t>("tokenizer.ggml.bos_token_id", *keys.bos));
+  }
+  EXPECT_TRUE(writer->Finish());
+  const Result<GgufFile> file = GgufFile::Open(path);
+  EXPECT_TRUE(file);
+  const Result<Vocabulary> vocabulary = LoadVocabulary(*file);
+  if (vocabulary) {
+    return fmt::format("bos {} eos {} unknown {} {} {} {}", vocabulary->bos, vocabulary->eos,
+                       vocabulary->unknown, vocabulary->add_bos, vocabulary->add_eos,
+                       vocabulary->add_space_prefix);
+  }
+  EXPECT_THAT(vocabulary.error().message, ::testing::StartsWith(path + ": "));
+  return vocabulary.error().message;
+}
+
+TEST(Vocabulary, DefaultsOfAbsentKeys) {
+  EXPECT_EQ(LoadMessage([](Keys&) {}), "bos 1 eos 2 unknown 0 true false true");
+  EXPECT_EQ(LoadMessage([](Keys& k) { k.bos = 4; }), "bos 4 eos 2 unknown 0 true false true");
+}
+
+TEST(Vocabulary, Refuses) {
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.model = "gpt2"; }), HasSubstr("tokenizer 'gpt2' is not supported"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.tokens = {}; }), HasSubstr("0 pieces (1 to 4194304 are allowed)"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.scores.pop_back(); }),
+              HasSubstr("5 pieces in 'tokenizer.ggml.tokens', 4 scores"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.types.push_back(1); }), HasSubstr("and 6 types"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.with_scores = false; }),
+              HasSubstr("'tokenizer.ggml.scores' is missing"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.types[3] = 0; }), HasSubstr("element 3 is 0 (1 to 6 are known)"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.types[3] = 7; }), HasSubstr("element 3 is 7 (1 to 6 are known)"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.types[3] = 6; }),
+              HasSubstr("byte token 3 is 'a' (<0xNN> is expected)"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.tokens[3] = "<0x41>", k.types[3] = 6; }),
+              HasSubstr("a second token for byte '<0x41>', token 4"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.tokens[3] = ""; }), HasSubstr("piece 3 has 0 bytes"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.tokens[3] = std::string(4097, 'a'); }),
+              HasSubstr("piece 3 has 4097 bytes"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.scores[3] = std::numeric_limits<float>::quiet_NaN(); }),
+              HasSubstr("'tokenizer.ggml.scores': element 3 is not finite"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.bos = 5; }),
+              HasSubstr("'tokenizer.ggml.bos_token_id': token 5 of a vocabulary of 5"));
+}
+
+}  // namespace
+}  // namespace ggufc::frontend

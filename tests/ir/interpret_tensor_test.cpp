@@ -1,0 +1,300 @@
+// Each op of the graph and kernel stages against its formula, on numbers small enough to follow.
+#include <cmath>
+
+#include "ir/float_bits.h"
+#include "ir_test_util.h"
+
+namespace ggufc::ir {
+namespace {
+
+constexpr double kTolerance = 1e-12;  // double arithmetic on a handful of numbers of size 1
+
+// A model of one table: `body` is the rest of forward, after %x = the rows of the table for the ids.
+struct Bench {
+  std::vector<float> table;  // [4, columns]
+  int64_t columns;
+  std::string weights;  // more declarations
+  std::vector<std::pair<std::string, std::vector<float>>> values;
+};
+
+Result<InterpreterOutput> TryRun(const Bench& bench, const std::string& body, int64_t out_columns,
+                                 const std::vector<int32_t>& lengths, std::vector<int32_t> ids = {}) {
+  const std::string text = fmt::format(
+      "module @m stage graph\nweight @table : f32[{},{}]\n{}\n"
+      "func @forward(%ids: i32[T]) -> (f32[B,{}]) {{\n"
+      "  %x = embed %ids, @table {{scale=1}} : f32[T,{}]\n{}\n}}\n",
+      static_cast<int64_t>(bench.table.size()) / bench.columns, bench.columns, bench.weights, out_columns,
+      bench.columns, body);
+  InterpreterInput input;
+  input.lengths = lengths;
+  int32_t tokens = 0;
+  for (const int32_t length : lengths) tokens += length;
+  for (int32_t t = 0; t < tokens; ++t) input.ids.push_back(ids.empty() ? t : ids[t]);
+  std::vector<std::pair<std::string, std::vector<float>>> values = bench.values;
+  values.emplace_back("table", bench.table);
+  return Interpret(MustParse(text), NamedWeights(std::move(values)), input);
+}
+
+std::vector<double> MustRun(const Bench& bench, const std::string& body, int64_t out_columns,
+                            const std::vector<int32_t>& lengths, std::vector<int32_t> ids = {}) {
+  const auto output = TryRun(bench, body, out_columns, lengths, std::move(ids));
+  EXPECT_TRUE(output) << (output ? "" : output.error().message);
+  if (!output) return {};
+  EXPECT_EQ(output->rows, static_cast<int64_t>(lengths.size()));
+  EXPECT_EQ(output->columns, out_columns);
+  return output->values;
+}
+
+void ExpectNear(const std::vector<double>& got, const std::vector<double>& want,
+                double tolerance = kTolerance) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], tolerance) << "element " << i;
+}
+
+// One op between embed and pool, on sequences of one token, so that pooling changes nothing.
+std::vector<double> RunOp(const Bench& bench, const std::string& line, int64_t out_columns) {
+  return MustRun(bench,
+                 fmt::format("  %y = {} : f32[T,{}]\n  %p = mean_pool %y : f32[B,{}]\n  return %p", line,
+                             out_columns, out_columns),
+                 out_columns, {1, 1});
+}
+
+TEST(TensorOps, EmbedScalesTheRowOfAnId) {
+  const Bench bench{{1, 2, 3, 4, 5, 6}, 2, "", {}};
+  ExpectNear(
+      MustRun(bench, "%e = embed %ids, @table {scale=10} : f32[T,2]\n%p = mean_pool %e : f32[B,2]\nreturn %p",
+              2, {1, 1}, {2, 0}),
+      {50, 60, 10, 20});
+}
+
+TEST(TensorOps, EmbedRefusesAnIdOutsideTheTable) {
+  const Bench bench{{1, 2, 3, 4}, 2, "", {}};
+  for (const int32_t id : {-1, 2}) {
+    const auto output = TryRun(bench, "%p = mean_pool %x : f32[B,2]\nreturn %p", 2, {1}, {id});
+    ASSERT_FALSE(output);
+    EXPECT_THAT(output.error().message, testing::HasSubstr(fmt::format("embed %ids0, @table {{scale=1}}")));
+    EXPECT_THAT(output.error().message, testing::HasSubstr(fmt::format("token 0: id {} of 2 rows", id)));
+  }
+}
+
+TEST(TensorOps, RmsNormOverRowsAndGroups) {
+  const Bench bench{{3, 4, 6, 8, 1, -1, 0, 2},
+                    4,
+                    "weight @g : f32[4]\nweight @h : f32[2]",
+                    {{"g", {1, 2, 3, 4}}, {"h", {10, 100}}}};
+  std::vector<double> want;
+  const std::vector<std::vector<double>> rows = {{3, 4, 6, 8}, {1, -1, 0, 2}};
+  for (const std::vector<double>& row : rows) {
+    double squares = 0;
+    for (const double x : row) squares += x * x;
+    for (int j = 0; j < 4; ++j) want.push_back(row[j] / std::sqrt(squares / 4 + 0.5) * (j + 1));
+  }
+  ExpectNear(RunOp(bench, "rms_norm %x, @g {eps=0.5}", 4), want);
+  const double a = std::sqrt(12.5), b = std::sqrt(50.0), c = 1, d = std::sqrt(2.0);
+  ExpectNear(RunOp(bench, "rms_norm %x, @h {eps=0, group=2}", 4),
+             {30 / a, 400 / a, 60 / b, 800 / b, 10 / c, -100 / c, 0, 200 / d});
+}
+
+TEST(TensorOps, LinearIsTimesTheTransposedWeight) {
+  const Bench bench{{1, 2, 3, 4}, 2, "weight @w : f32[3,2]", {{"w", {1, 0, 0, 1, 10, 100}}}};
+  ExpectNear(RunOp(bench, "linear %x, @w", 3), {1, 2, 210, 3, 4, 430});
+}
+
+TEST(TensorOps, Scale) {
+  ExpectNear(RunOp({{1, 2, 3, -4}, 2, "", {}}, "scale %x {scale=-0.5}", 2), {-0.5, -1, -1.5, 2});
+}
+
+TEST(TensorOps, QuantizeRoundsInBlocks) {
+  // Two blocks a row: the largest of the first is 8, of the second 0.
+  std::vector<float> table(64, 0);
+  for (int i = 0; i < 32; ++i) table[i] = static_cast<float>(i % 9) * (i % 2 ? 1.0f : -1.0f);
+  std::vector<float> identity(64 * 64, 0);
+  for (int i = 0; i < 64; ++i) identity[i * 65] = 1;
+  const Bench bench{table, 64, "weight @one : q8_0[64,64]", {{"one", identity}}};
+  for (const auto& [type, max] : {std::pair{"q16", 32767.0}, {"q8", 127.0}, {"q7", 63.0}}) {
+    const std::vector<double> got = MustRun(bench,
+                                            fmt::format("%q = quantize %x : {}[T,64]\n%y = linear %q, @one : "
+                                                        "f32[T,64]\n%p = mean_pool %y : f32[B,64]\nreturn %p",
+                                                        type),
+                                            64, {1});
+    // A one in q8_0 is 127 times f16(1 / 127).
+    const double one = 127 * static_cast<double>(F16ToF32(F32ToF16(1.0f / 127)));
+    std::vector<double> want;
+    for (const double x : table) want.push_back(std::nearbyint(x * (max / 8)) * (8 / max) * one);
+    ExpectNear(got, want);
+  }
+}
+
+TEST(TensorOps, RopeTurnsHalvesByPosition) {
+  const std::vector<float> table = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  const Bench bench{table, 4, "weight @t = rope_table : f32[8,4] {factor=100}", {}};
+  // One sequence of three tokens; the mean shows all of them.
+  std::vector<double> want(4, 0);
+  for (int t = 0; t < 3; ++t) {
+    for (int i = 0; i < 2; ++i) {
+      const double angle = t * (i == 0 ? 1 : 0.1), c = std::cos(angle), s = std::sin(angle);
+      const double a = table[t * 4 + i], b = table[t * 4 + 2 + i];
+      want[i] += (a * c - b * s) / 3;
+      want[2 + i] += (b * c + a * s) / 3;
+    }
+  }
+  ExpectNear(
+      MustRun(bench,
+              "%y = rope %x {theta=100, head_dim=4} : f32[T,4]\n%p = mean_pool %y : f32[B,4]\nreturn %p", 4,
+              {3}),
+      want);
+  // The table's entries are f32: half a unit in the last place of 1, times 12.
+  ExpectNear(
+      MustRun(bench,
+              "%y = rope_table %x, @t {head_dim=4} : f32[T,4]\n%p = mean_pool %y : f32[B,4]\nreturn %p", 4,
+              {3}),
+      want, 2 * 12 * 0x1p-25);
+}
+
+TEST(TensorOps, RopeStartsAgainInEachSequence) {
+  const Bench bench{{1, 2, 3, 4}, 2, "", {}};
+  // Position 0 turns by nothing.
+  ExpectNear(RunOp(bench, "rope %x {theta=10, head_dim=2}", 2), {1, 2, 3, 4});
+}
+
+TEST(TensorOps, RopeTableRefusesPositionsBeyondIt) {
+  const Bench bench{{1, 2, 3, 4, 5, 6}, 2, "weight @t = rope_table : f32[2,2] {factor=100}", {}};
+  const auto output =
+      TryRun(bench, "%y = rope_table %x, @t {head_dim=2} : f32[T,2]\n%p = mean_pool %y : f32[B,2]\nreturn %p",
+             2, {3});
+  ASSERT_FALSE(output);
+  EXPECT_THAT(output.error().message, testing::HasSubstr("position 2 of 2 in the table"));
+}
+
+// Against the formula, with every combination of window and grouping that matters; two sequences in the
+// batch, which must not see each other.
+TEST(TensorOps, AttentionWithWindowsAndGroups) {
+  constexpr int kTokens = 9, kHeads = 4, kKvHeads = 2, kDim = 2, kColumns = kHeads * kDim;
+  std::vector<float> table;
+  for (int i = 0; i < kTokens * kColumns; ++i) table.push_back(static_cast<float>(std::sin(i * 1.7)));
+  const Bench bench{table, kColumns, "", {}};
+  const std::vector<int32_t> lengths = {5, 4};
+  for (const int window : {0, 1, 2, 3, 4, 100}) {
+    const std::vector<double> got = MustRun(
+        bench,
+        fmt::format(
+            "%kv = slice %x {{offset=2, size=4}} : f32[T,4]\n%v = slice %x {{offset=4, size=4}} : f32[T,4]\n"
+            "%y = attention %x, %kv, %v {{heads=4, kv_heads=2, head_dim=2, window={}}} : f32[T,8]\n"
+            "%p = mean_pool %y : f32[B,8]\nreturn %p",
+            window),
+        kColumns, lengths);
+    std::vector<double> want(2 * kColumns, 0);
+    int first = 0;
+    for (int s = 0; s < 2; ++s) {
+      for (int i = 0; i < lengths[s]; ++i) {
+        for (int h = 0; h < kHeads; ++h) {
+          double sum = 0, mix[kDim] = {0, 0};
+          for (int j = 0; j < lengths[s]; ++j) {
+            if (window != 0 && std::abs(i - j) > window / 2) continue;
+            double score = 0;
+            for (int d = 0; d < kDim; ++d) {
+              score += static_cast<double>(table[(first + i) * kColumns + h * kDim + d]) *
+                       table[(first + j) * kColumns + 2 + h / (kHeads / kKvHeads) * kDim + d];
+            }
+            sum += std::exp(score);
+            for (int d = 0; d < kDim; ++d) {
+              mix[d] +=
+                  std::exp(score) * table[(first + j) * kColumns + 4 + h / (kHeads / kKvHeads) * kDim + d];
+            }
+          }
+          for (int d = 0; d < kDim; ++d) want[s * kColumns + h * kDim + d] += mix[d] / sum / lengths[s];
+        }
+      }
+      first += lengths[s];
+    }
+    SCOPED_TRACE(window);
+    ExpectNear(got, want);
+  }
+}
+
+TEST(TensorOps, Gelu) {
+  const std::vector<float> table = {-3, -0.5, 0, 0.25, 1, 30};
+  std::vector<double> want;
+  for (const double x : table) {
+    want.push_back(0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))));
+  }
+  ExpectNear(RunOp({table, 3, "", {}}, "gelu %x", 3), want);
+}
+
+TEST(TensorOps, SliceAndDeinterleave) {
+  const Bench bench{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 6, "", {}};
+  ExpectNear(RunOp(bench, "slice %x {offset=2, size=3}", 3), {2, 3, 4, 8, 9, 10});
+  // Granules of 2, two ways: a0 a1 b0 b1 a2 a3.
+  ExpectNear(RunOp(bench, "deinterleave %x {size=3, way=0, ways=2, granule=2}", 3), {0, 1, 4, 6, 7, 10});
+  ExpectNear(RunOp(bench, "deinterleave %x {size=2, way=1, ways=2, granule=2}", 2), {2, 3, 8, 9});
+}
+
+TEST(TensorOps, AddAndMul) {
+  const Bench bench{{1, 2, 3, -4}, 2, "", {}};
+  ExpectNear(RunOp(bench, "add %x, %x", 2), {2, 4, 6, -8});
+  ExpectNear(RunOp(bench, "mul %x, %x", 2), {1, 4, 9, 16});
+}
+
+TEST(TensorOps, MeanPoolAndL2Normalize) {
+  const Bench bench{{1, 2, 3, 6, 2, -2, 0, 0}, 2, "", {}};
+  ExpectNear(MustRun(bench, "%p = mean_pool %x : f32[B,2]\nreturn %p", 2, {3, 1}), {2, 2, 0, 0});
+  ExpectNear(
+      MustRun(bench, "%p = mean_pool %x : f32[B,2]\n%e = l2_normalize %p : f32[B,2]\nreturn %e", 2, {3, 1}),
+      {std::sqrt(0.5), std::sqrt(0.5), 0, 0});
+}
+
+TEST(TensorOps, KernelsComputeWhatTheirOpsSay) {
+  const Module module = MustParse(ReadTestFile("kernel.tir"));
+  const std::string graph = R"(module @tiny stage graph
+    weight @embd : f32[50,64]
+    weight @norm : f32[64]
+    weight @w.0 : q8_0[64,64]
+    weight @w.1 : q8_0[64,64]
+    func @forward(%ids: i32[T]) -> (f32[B,64]) {
+      %x = embed %ids, @embd {scale=8} : f32[T,64]
+      %h = rms_norm %x, @norm {eps=1e-06} : f32[T,64]
+      %q = quantize %h : q8[T,64]
+      %y = linear %q, @w.0 : f32[T,64]
+      %a = attention %y, %y, %y {heads=2, kv_heads=2, head_dim=32, window=0} : f32[T,64]
+      %h2 = rms_norm %a, @norm {eps=1e-06} : f32[T,64]
+      %q2 = quantize %h2 : q8[T,64]
+      %y2 = linear %q2, @w.1 : f32[T,64]
+      %p = mean_pool %y2 : f32[B,64]
+      %e = l2_normalize %p : f32[B,64]
+      return %e
+    })";
+  std::vector<float> embd(50 * 64), norm(64), w(64 * 64), v(64 * 64);
+  int i = 0;
+  for (std::vector<float>* values : {&embd, &norm, &w, &v}) {
+    for (float& value : *values) value = static_cast<float>(std::sin(++i * 0.7));
+  }
+  const WeightSource weights = NamedWeights({{"embd", embd}, {"norm", norm}, {"w.0", w}, {"w.1", v}});
+  const InterpreterInput input{{3, 1, 4, 1, 5, 9}, {4, 2}};
+  const auto kernels = Interpret(module, weights, input), whole = Interpret(MustParse(graph), weights, input);
+  ASSERT_TRUE(kernels) << kernels.error().message;
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(kernels->values, whole->values);
+}
+
+TEST(Interpreter, RefusesBatchesThatDoNotAddUp) {
+  const Module module = MustParse(ReadTestFile("kernel.tir"));
+  const auto message = [&](InterpreterInput input) {
+    const auto output = Interpret(module, NamedWeights({}), input);
+    return output ? "" : output.error().message;
+  };
+  EXPECT_EQ(message({{}, {}}), "a batch without sequences");
+  EXPECT_EQ(message({{1, 2}, {2, 0}}), "sequence 1: length 0, expected more than 0");
+  EXPECT_EQ(message({{1, 2}, {3}}), "2 ids for sequences of 3 tokens together");
+  EXPECT_THAT(message({{1}, {2000000000, 2000000000}}), testing::HasSubstr("more than"));
+  EXPECT_EQ(message({{1}, {1}}), "no weight @embd");
+}
+
+TEST(Interpreter, RefusesModulesThatDoNotVerify) {
+  const Module module = MustParse("module @m stage graph\n");
+  const auto output = Interpret(module, NamedWeights({}), {{1}, {1}});
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().message, "the first function is not @forward");
+}
+
+}  // namespace
+}  // namespace ggufc::ir

@@ -1,0 +1,354 @@
+// Each invariant of verifier.cpp, broken once: by a change of a good file's text, or of a good module where
+// text cannot say it.
+#include "ir/builder.h"
+#include "ir_test_util.h"
+
+namespace ggufc::ir {
+namespace {
+
+struct Edit {
+  const char* from;
+  const char* to;
+  const char* message;
+};
+
+void ExpectRefused(const std::string& file, const std::vector<Edit>& edits) {
+  const std::string text = ReadTestFile(file);
+  ASSERT_EQ(Complaint(text), "");
+  for (const Edit& edit : edits) {
+    EXPECT_THAT(Complaint(Replaced(text, edit.from, edit.to)), testing::HasSubstr(edit.message))
+        << edit.from << "\n-> " << edit.to;
+  }
+}
+
+TEST(Verifier, Weights) {
+  ExpectRefused(
+      "graph.tir",
+      {
+          {"@attn_norm : f32[64]", "@attn_norm : i32[64]",
+           "weight @attn_norm: type i32[64], expected a tensor of"},
+          {"@attn_norm : f32[64]", "@attn_norm : f32", "type f32, expected a tensor of"},
+          {"@attn_norm : f32[64]", "@attn_norm : f16[64]", "type f16[64], expected f32 vectors"},
+          {"@attn_norm : f32[64]", "@attn_norm : f32[T]", "expected constant sizes"},
+          {"@attn_norm : f32[64]", "@attn_norm : f32[2147483648,2147483648]", "elements (at most"},
+          {"@attn_q : q8_0[64,64]", "@attn_q : q8_0[64,65]", "expected a multiple of 32 columns"},
+          {"@attn_norm : f32[64]", "@attn_norm : f32[64] {factor=2}", "factor 2 does not fit its definition"},
+          {"@attn_norm : f32[64]", "@attn_norm : f32[64] {granule=2}",
+           "granule 2 does not fit its definition"},
+          {"concat(@attn_q, @attn_k, @attn_v) : q8_0[128,64]", "concat(@attn_q, @attn_k) : q8_0[128,64]",
+           "its sources make 96 rows"},
+          {"concat(@attn_q, @attn_k, @attn_v)", "concat()", "0 sources"},
+          {"concat(@attn_q, @attn_k, @attn_v)", "concat(@attn_q, @attn_k, @attn_norm)",
+           "source @attn_norm of type"},
+          {"@attn_k : q8_0[32,64]", "@attn_k : q8_0[32,32]",
+           "source @attn_k of type q8_0[32,32] does not fit"},
+          {"{granule=32}", "", "granule 0 does not fit its definition"},
+          {"interleave(@gate, @up) : f32[128,64]", "interleave(@gate, @up) : f32[96,64]",
+           "its sources make 128 rows"},
+          {"@up : f32[48,64]", "@up : f32[40,64]", "sources of different heights"},
+          {"scale(@head_norm) : f32[32]", "scale(@head_norm, @head_norm) : f32[32]", "2 sources"},
+          {"scale(@head_norm) : f32[32]", "scale(@attn_norm) : f32[32]", "is not that of its source"},
+          {" {factor=0.17677669529663687}", "", "factor 0 does not fit its definition"},
+          {"rope_table : f32[128,32]", "rope_table : f32[128,31]",
+           "expected f32[positions, an even head_dim]"},
+          {"{factor=10000}", "{factor=-1}", "theta is more than 0"},
+          {"@attn_out : f16[64,64]", "@attn_out : f16[64,64] {pack=2, unit=16}",
+           "pack 2 and unit 16 do not fit"},
+          {"@attn_out : f16[64,64]", "@attn_out : f16[64,64] {pack=1}", "pack 1 and unit 0 do not fit"},
+          {"@attn_norm : f32[64]", "@attn_norm : f32[64] {pack=1, unit=16}", "do not fit f32[64]"},
+          {"@attn_norm : f32[64]", "@\"\" : f32[64]\nweight @attn_norm : f32[64]",
+           "the name is empty or taken"},
+      });
+}
+
+TEST(Verifier, WeightDefinitionsNestToALimit) {
+  std::string text = "module @m stage graph\nweight @g0 : f32[4]\n";
+  for (int i = 1; i <= 64; ++i)
+    text += fmt::format("weight @g{} = scale(@g{}) : f32[4] {{factor=2}}\n", i, i - 1);
+  text += "func @forward(%i: i32[T]) -> (f32[B,4]) {\n  return\n}\n";
+  EXPECT_EQ(Complaint(text), "weight @g64: definitions nest deeper than 64");
+}
+
+TEST(Verifier, GraphStage) {
+  ExpectRefused(
+      "graph.tir",
+      {
+          {"func @forward", "func @main", "the first function is not @forward"},
+          {"func @forward", "kernel @forward", "its kind does not belong to the graph stage"},
+          {"(%ids: i32[T]) ->", "(%ids: i32[B]) ->", "expected (i32[T]) -> (f32[B,dims])"},
+          {"-> (f32[B,48])", "-> (f32[T,48])", "expected (i32[T]) -> (f32[B,dims])"},
+          {"-> (f32[B,48])", "-> (f32[B,64])", "return %e25`: expected (f32[B,64])"},
+          {"-> (f32[B,48]) {", "-> (f32[B,48]) rows(T) {", "forward has no domain"},
+          {"  return %e", "  return %t\n  return %e", "return before the end of its block"},
+          {"  return %e\n", "", "the block ends without return"},
+          {"%hq = quantize %h : q16[T,64]", "%hq = key_panels %h {head_dim=32} : f32[T,64]",
+           "key_panels is no op of the graph stage"},
+          {"linear %hq, @attn_qkv : f32[T,128]", "linear %hq, @attn_qkv : f32[T,96]",
+           "result 1 is f32[T,96], expected f32[T,128]"},
+          {"linear %hq, @attn_qkv : f32[T,128]", "linear %hq, @attn_out : f32[T,64]",
+           "operand 2 is f16[64,64], expected q8_0"},
+          {"linear %a, @attn_out", "linear %a, @down", "linear: 64 columns against a weight bf16[64,48]"},
+          {"linear %a, @attn_out", "linear %a, @attn_out {pack=1, unit=64}",
+           "a linear of pack 1, unit 64 on @attn_out of pack 0, unit 0"},
+          {"linear %a, @attn_out", "linear %a, @attn_out {pack=1}", "pack and unit go together"},
+          {"linear %a, @attn_out", "linear %a, @attn_out {pack=3, unit=16}", "pack is 1, 2 or 4"},
+          {"linear %a, @attn_out", "linear %a", "linear: 1 operands, expected 2"},
+          {"{scale=8}", "{eps=8}", "embed: no attribute eps is known"},
+          {"{scale=8}", "", "embed: attribute scale is missing"},
+          {"{scale=8}", "{scale=inf}", "embed: scale is inf, expected a number"},
+          {"@attn_norm {eps=1e-06}", "@attn_norm {eps=-1}", "eps is -1, expected 0 or more"},
+          {"@attn_norm {eps=1e-06}", "@attn_norm {eps=1e-06, group=32}",
+           "operand 2 is f32[64], expected f32[32]"},
+          {"@attn_norm {eps=1e-06}", "@attn_norm {eps=1e-06, group=48}", "group 48 does not divide 64"},
+          {"@attn_norm {eps=1e-06}", "@attn_norm {eps=1e-06, group=-1}", "group is -1 (0 to"},
+          {"embed %ids, @token_embd.weight", "embed %ids, @attn_norm",
+           "operand 2 is f32[64], expected a weight"},
+          {"quantize %h : q16[T,64]", "quantize %h : f32[T,64]", "the result must be q16, q8 or q7"},
+          {"quantize %h : q16[T,64]", "quantize %h : q16[T,32]", "the result must be q16, q8 or q7"},
+          {"{offset=96, size=32}", "{offset=97, size=32}", "slice: columns 97 to 129 of 128"},
+          {"{offset=96, size=32}", "{offset=96, size=0}", "size is 0, expected more than 0"},
+          {"rope %qn {theta=10000, head_dim=32}", "rope %qn {theta=10000, head_dim=24}",
+           "head_dim is 24, expected an even divisor of 64"},
+          {"rope %qn {theta=10000, head_dim=32}", "rope %qn {theta=0, head_dim=32}", "theta is 0"},
+          {"rope_table %kn, @rope.10000", "rope_table %kn, @attn_q", "expected f32[positions, head_dim]"},
+          {"heads=2, kv_heads=1", "heads=3, kv_heads=2", "3 heads do not share 2 kv_heads evenly"},
+          {"heads=2, kv_heads=1", "heads=4, kv_heads=1",
+           "operand 1 is f32[T,64], expected f32[T, heads * head_dim]"},
+          {"heads=2, kv_heads=1", "heads=2, kv_heads=2", "operand 2 is f32[T,32], expected f32[T, kv_heads"},
+          {"way=1, ways=2", "way=2, ways=2", "way 2 of 2"},
+          {"{size=48, way=1", "{size=49, way=1", "result 1 is f32[T,48], expected f32[T,49]"},
+          {"{size=48, way=1", "{size=80, way=1", "128 columns do not hold 80 of way 1"},
+          {"mean_pool %n : f32[B,64]", "gelu %n : f32[B,64]", "result 1 is f32[B,64], expected f32[T,64]"},
+          {"add %x, %o", "add %x, %k", "add: operands are f32[T,64] and f32[T,32]"},
+          {"add %x, %o : f32[T,64]", "add %hq, %hq : q16[T,64]", "operand 1 is q16[T,64], expected a type"},
+          {"%s = scale %d", "%s, %s2 = scale %d {scale=1} : f32[T,64], f32[T,64]\n  %s3 = scale %d",
+           "2 results, expected 1"},
+      });
+}
+
+TEST(Verifier, KernelStage) {
+  ExpectRefused(
+      "kernel.tir",
+      {
+          {"rows(T by 16) cols(1)", "", "a kernel's domain has rows"},
+          {"kernel @pool", "micro @pool", "its kind does not belong to the kernel stage"},
+          {"kernel @pool", "func @pool", "its kind does not belong to the kernel stage"},
+          {"rows(B) cols(1)", "rows(T) cols(1)", "function @pool: result f32[B,64], expected rows T"},
+          {"%e = call @pool(%y2) : f32[B,64]", "%e = mean_pool %y2 : f32[B,64]",
+           "forward consists of calls at this stage"},
+          {"call @pool(%y2)", "call @pool(%y2, %y2)", "call @pool: 2 operands, expected 1"},
+          {"call @pool(%y2)", "call @pool(@w.0)", "operand 1 is q8_0[64,64], expected f32[T,64]"},
+          {"call @pool(%y2)", "call @forward(%y2)", "@forward cannot be called from here"},
+          {"%p = mean_pool %x", "%p = call @embed(%x)", "@embed cannot be called from here"},
+          {"{pack=4, unit=32} : f32[T,64]", "{pack=4, unit=64} : f32[T,64]",
+           "a linear of pack 4, unit 64 on @w.0 of pack 4, unit 32"},
+          {"@w.1 : q8_0[64,64] {pack=4, unit=32}", "@w.1 : q8_0[64,64] {pack=2, unit=32}",
+           "a linear of pack 4, unit 32 on @w.1 of pack 2, unit 32"},
+          {"embed %ids, %table", "embed %ids, @embd", "a weight outside forward"},
+          {"layout=1", "layout=2", "layout is 2 (0 or 1)"},
+          {"%x = embed %ids, %table {scale=8} : f32[T,64]", "%x = embed %ids, %table {scale=8} : f32[T,T]",
+           "only rows are symbolic"},
+          {"%ids: i32[T], %table: f32[50,64]", "%ids: i32[T], %table: f32[50,T]", "only rows are symbolic"},
+          {"%ids: i32[T], %table: f32[50,64]", "%ids: i32[T], %table: q8_0[50,63]", "rows of whole blocks"},
+          {"%ids: i32[T], %table: f32[50,64]", "%ids: i32[T], %table: ptr", "a parameter that is no tensor"},
+          {"%q = quantize", "%c = const {value=1} : index\n  %q = quantize",
+           "const is no op of the kernel stage"},
+      });
+}
+
+TEST(Verifier, LoopStage) {
+  ExpectRefused(
+      "loop.tir",
+      {
+          {"%tiles: i32[Q,4]", "%tiles: i32[Q,3]", "expected (i32[T], i32[T], i32[T], i32[B,4], i32[Q,4]"},
+          {"%ca: index, %cb: index)", "%ca: index, %cb: i32)",
+           "expected (ptr..., scratch: ptr, r0, r1, c0, c1"},
+          {"micro @detour(%p: ptr, %zero: index)", "micro @detour(%p: ptr, %zero: index, %v: f32x16)",
+           "function @detour: parameter f32x16, expected ptr, index, f32 or i32"},
+          {"micro @detour(%p: ptr, %zero: index)", "micro @detour(%p: ptr, %zero: index) scratch(64)",
+           "a micro-kernel has no domain"},
+          {"call @detour(%p, %zero)", "call @collect(%p, %p, %p)", "@collect cannot be called from here"},
+          {"call @collect(%sequences, %rows, %out)", "call @detour(%rows)",
+           "@detour cannot be called from here"},
+          {"call @collect(%sequences, %rows, %out)", "call @collect(%sequences, %rows)",
+           "2 operands, expected 3"},
+          {"  %k = iota", "  call @detour(%p, %zero)\n  %k = iota", "function @detour: recursion"},
+          {"  %one = const {value=1} : f32x16",
+           "  %one = const {value=1} : f32x16\n  %s0 = scratch {bytes=4} : ptr",
+           "scratch belongs to kernels"},
+          {"%tmp = scratch {offset=0, bytes=64}", "%tmp = scratch {offset=4, bytes=64}",
+           "bytes 64 at 4 in a scratch of 64"},
+          {"%tmp = scratch", "%t2 = scratch {bytes=4} : ptr\n  %tmp = scratch",
+           "1 of 2 scratch areas have an offset"},
+          {"%tmp = scratch {offset=0, bytes=64}", "%tmp = buffer {bytes=64, bytes_t=0, bytes_b=0}",
+           "buffers belong to forward"},
+          {"for %ra, %rb, %one (%i: index) {\n    %at", "for %ra, %rb, %ra (%i: index) {\n    %at",
+           "expected a positive constant as step"},
+          {"for %ra, %rb, %one (%i: index) {\n    %at", "for %ra, %rb (%i: index) {\n    %at",
+           "for: 2 operands, expected lo, hi, step"},
+          {"(%i: index, %c: f32x16, %m: index)", "(%i: index, %c: f32x16, %m: i32)",
+           "region argument 3 is i32, expected index"},
+          {"(%i: index) {\n    %at", "(%i: index, %j: index) {\n    %at",
+           "a region takes 2 arguments, expected 1"},
+          {"yield %c, %next", "yield %c, %c", "expected (f32x16, index)"},
+          {"yield %c, %next", "yield %c", "expected (f32x16, index)"},
+          {"      yield %c, %next\n", "", "the block ends without yield"},
+          {"      yield %c, %next\n", "      return\n", "the block ends without yield"},
+          {"store %acc, %out, %to\n", "store %next, %out, %to\n", "an operand that is not defined above"},
+          {"add %m, %one : index", "add %n, %one : index",
+           "`%next25 = add %n21, %one8 : index`: an operand that is not"},
+          {"switch %sel () {", "switch %x () {", "switch: operand 1 is f32x16, expected index"},
+          {"switch %sel () {", "if %le () {", "a value that is defined above"},
+          {"if %is () {", "if %lt () {", "if: operand 1 is i1x16, expected i1"},
+          {"    store %dv, %p, %zero {lanes=15}\n    yield\n  }", "    yield\n  } () {\n    yield\n  }",
+           "2 regions, expected 1"},
+          {"%q = div %d, %two", "%q = div %k, %k",
+           "div: operand 1 is i32x16, expected a type that the op works on"},
+          {"%lo = min %q, %kf", "%lo = min %q, %k", "min: operands are f32x16 and i32x16"},
+          {"%f = fma %hi, %two, %one", "%f = fma %k, %k, %k", "fma: operand 1 is i32x16"},
+          {"%ab = abs %f : f32x16", "%ab = abs %lo : f32", "result 1 is f32, expected f32x16"},
+          {"%sq = sqrt %ab", "%sq = sqrt %k", "sqrt: operand 1 is i32x16, expected f32"},
+          {"%ne = xor %any, %eq : i1x16", "%ne = xor %one, %one : f32x16", "xor: operand 1 is f32x16"},
+          {"select %ne, %sq, %one", "select %k, %sq, %one",
+           "operand 1 is i32x16, expected i1, or one i1 a lane"},
+          {"select %ne, %sq, %one", "select %ne, %sq, %k", "select: operands are f32x16 and i32x16"},
+          {"%sum = reduce_add %s : f32", "%sum = reduce_add %ne : i1",
+           "operand 1 is i1x16, expected f32x16 or i32x16"},
+          {"splat %sum : f32x16", "splat %sum : i32x16", "splat: from f32 to i32x16"},
+          {"bitcast %all : i32x16", "bitcast %all : i16x16", "bitcast: from f32x16 to i16x16"},
+          {"%kf = convert %k : f32x16", "%kf = convert %one : f32x16", "convert: from f32x16 to f32x16"},
+          {"%kf = convert %k : f32x16", "%kf = convert %k : f32x32",
+           "convert: f32x32 is no type of this stage"},
+          {"%k = iota : i32x16", "%k = iota : f32x16", "iota: from nothing to f32x16"},
+          {"{value=255} : i32x16", "{value=4294967296} : i32x16", "const: 4294967296 is no value of i32x16"},
+          {"{value=255} : i32x16", "{value=0.5} : i32x16", "const: 0.5 is no value of i32x16"},
+          {"{value=200} : u8x64", "{value=256} : u8x64", "const: 256 is no value of u8x64"},
+          {"{value=255} : i32x16", "{value=255} : i1x16", "const: i1x16 has no constants"},
+          {"{value=-inf} : f32x16", "{value=-inf} : f32x3", "f32x3 is no type of this stage"},
+          {"{value=-inf} : f32x16", "{value=-inf} : f32[16]", "f32[16] is no type of this stage"},
+          {"dot_i16 %down, %wide, %wide", "dot_i16 %down, %wide, %down",
+           "operand 3 is i32x16, expected i16x32"},
+          {"dot_u8s8 %dot, %u, %i", "dot_u8s8 %dot, %i, %u", "operand 2 is i8x64, expected u8x64"},
+          {"{lanes=15}", "{lanes=17}", "store: lanes is 17 (1 to 16)"},
+          {"{lanes=15}", "{lanes=0}", "store: lanes is 0 (1 to 16)"},
+          {"load %tmp, %zero : f32x16", "load %tmp, %zero : i1x16", "load: i1x16 is not kept in memory"},
+          {"load %tmp, %zero : f32x16", "load %zero, %zero : f32x16",
+           "load: operand 1 is index, expected ptr"},
+          {"store %x, %tmp, %zero", "store %tmp, %tmp, %zero",
+           "operand 1 is ptr, expected a type with a size"},
+          {"ptr_add %rows, %to", "ptr_add %to, %rows", "ptr_add: operand 1 is index, expected ptr"},
+          {"{bytes=64, bytes_t=64, bytes_b=0, ", "{bytes=1099511627777, bytes_t=64, bytes_b=0, ",
+           "bytes is 1099511627777 (0 to"},
+      });
+}
+
+// ---- what text cannot say ----
+
+class BrokenModule : public testing::Test {
+ protected:
+  BrokenModule() : module_(MustParse(ReadTestFile("graph.tir"))) {}
+
+  void ExpectRefusal(const char* message) {
+    const Status status = Verify(module_);
+    ASSERT_FALSE(status);
+    EXPECT_THAT(status.error().message, testing::HasSubstr(message));
+  }
+  Function& forward() { return module_.forward(); }
+  Block& body() { return forward().block(forward().body); }
+  Op& op(size_t i) { return forward().op(body().ops[i]); }
+
+  Module module_;
+};
+
+TEST_F(BrokenModule, OperandOutOfRange) {
+  op(1).operands[0] = ValueId{9999};
+  ExpectRefusal("an operand that is no value");
+}
+TEST_F(BrokenModule, OperandUnset) {
+  op(1).operands[0] = ValueId();
+  ExpectRefusal("an operand that is no value");
+}
+TEST_F(BrokenModule, OperandDefinedBelow) {
+  op(1).operands[0] = op(2).results[0];
+  ExpectRefusal("an operand that is not defined above");
+}
+TEST_F(BrokenModule, ValueDefinedTwice) {
+  op(2).results[0] = op(1).results[0];
+  ExpectRefusal("is defined twice");
+}
+TEST_F(BrokenModule, ResultOfAnotherOp) {
+  forward().value(op(2).results[0]).op = body().ops[0];
+  ExpectRefusal("a result that says it is another op's");
+}
+TEST_F(BrokenModule, ResultThatSaysItIsAParameter) {
+  forward().value(op(2).results[0]).def = Value::Def::kParam;
+  ExpectRefusal("is not what it says it is");
+}
+TEST_F(BrokenModule, OpUsedTwice) {
+  body().ops.insert(body().ops.begin(), body().ops[0]);
+  ExpectRefusal("is used twice");
+}
+TEST_F(BrokenModule, OpOutOfRange) {
+  body().ops[0] = OpId{9999};
+  ExpectRefusal("an op that does not exist");
+}
+TEST_F(BrokenModule, NoBody) {
+  forward().body = BlockId();
+  ExpectRefusal("a block that does not exist");
+}
+TEST_F(BrokenModule, EmptyBody) {
+  body().ops.clear();
+  ExpectRefusal("a block without return");
+}
+TEST_F(BrokenModule, WeightOfAnotherType) {
+  forward().value(op(0).operands[1]).type = Type::Tensor(Scalar::kF32, 50, 64);
+  ExpectRefusal("weight of type q8_0[50,64], not f32[50,64]");
+}
+TEST_F(BrokenModule, WeightOutOfRange) {
+  forward().value(op(0).operands[1]).weight = WeightId{9999};
+  ExpectRefusal("an operand that is no weight");
+}
+TEST_F(BrokenModule, WeightSourceBelowIt) {
+  module_.weights[5].sources[0] = WeightId{5};
+  ExpectRefusal("a source that is not above it");
+}
+TEST_F(BrokenModule, TwoWeightsOfOneName) {
+  module_.weights[1].name = module_.weights[2].name;
+  ExpectRefusal("the name is empty or taken");
+}
+TEST_F(BrokenModule, AttributesOutOfOrder) {
+  Op& norm = op(7);  // rms_norm {eps, group}
+  ASSERT_EQ(norm.attrs.size(), 2u);
+  std::swap(norm.attrs[0], norm.attrs[1]);
+  ExpectRefusal("attribute eps is repeated or out of order");
+}
+TEST_F(BrokenModule, NaNAttribute) {
+  op(0).attrs[0].f = std::nan("");
+  ExpectRefusal("scale is nan, expected a number");
+}
+TEST_F(BrokenModule, ParameterOutOfRange) {
+  forward().params[0] = ValueId{9999};
+  ExpectRefusal("a parameter that is no value");
+}
+TEST_F(BrokenModule, NoFunctions) {
+  module_.functions.clear();
+  ExpectRefusal("the first function is not @forward");
+}
+TEST_F(BrokenModule, BlockInsideItself) {
+  module_ = MustParse(ReadTestFile("loop.tir"));
+  Function& kernel = module_.functions[1];
+  OpId loop;
+  kernel.ForEachOp([&](OpId id, const Op& inner) {
+    if (inner.kind == OpKind::kFor) loop = id;
+  });
+  kernel.op(loop).regions[0] = kernel.body;
+  ExpectRefusal("is used twice");
+}
+TEST_F(BrokenModule, CalleeOutOfRange) {
+  module_ = MustParse(ReadTestFile("kernel.tir"));
+  op(0).callee = FunctionId();
+  ExpectRefusal("a call of no function");
+}
+
+}  // namespace
+}  // namespace ggufc::ir

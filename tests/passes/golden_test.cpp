@@ -1,0 +1,211 @@
+// Golden files: golden/NAME.tir, one transformation each. A file holds how to run it, the module, and what must come out:
+//
+//   // What the pass does to this module.
+//   // run: ggufc-opt --passes=fold-scales --activations=i8 tests/passes/golden/NAME.tir
+//   // target: rows=12 row_block=4         optional: fields of TargetInfo (ggufc-opt has the defaults)
+//   // in: weights @forward @kernel        optional: the parts of the printed module that are expected; all of them
+//   // show: dot|load                      optional: a regular expression, the lines of these parts that are expected
+//   module ...
+//   // ----
+//   // CHECK...                            FileCheck's, with --match-full-lines, on the printed result
+//
+// BLESS=1 rewrites everything below the dashes from what comes out: one CHECK for each expected line, CHECK-NEXT where it
+// follows the one before, CHECK-LABEL where a function begins. What is selected above the dashes keeps a file to the
+// structure that it is about. `run`, from the source root, shows the whole result (for the default target).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "ir/parser.h"
+#include "ir/printer.h"
+#include "ir/verifier.h"
+#include "passes/pipeline.h"
+
+namespace ggufc::passes {
+namespace {
+
+constexpr std::string_view kDashes = "// ----\n";
+
+std::filesystem::path GoldenFolder() {
+  return std::filesystem::path(GGUFC_SOURCE_DIR) / "tests/passes/golden";
+}
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::string> Split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, separator);) {
+    if (!part.empty()) parts.push_back(part);
+  }
+  return parts;
+}
+
+struct Golden {
+  std::string input;     // all above the dashes
+  std::string expected;  // all below
+  std::vector<std::string> passes;
+  PassContext context;
+  std::vector<std::string> parts;  // empty: all
+  std::optional<std::regex> show;
+};
+
+Status SetTarget(const std::string& setting, ir::TargetInfo& target) {
+  const size_t equals = setting.find('=');
+  const std::string field = setting.substr(0, equals);
+  const int value = equals == std::string::npos ? 1 : std::atoi(setting.c_str() + equals + 1);
+  if (field == "rows") {
+    target.rows = value;
+  } else if (field == "row_block") {
+    target.row_block = value;
+  } else if (field == "pack_q8") {
+    target.pack_q8 = value;
+  } else if (field == "pack_q7") {
+    target.pack_q7 = value;
+  } else if (field == "sums_in_registers") {
+    target.sums_in_registers = value != 0;
+  } else if (field == "seven_bit_dot") {
+    target.seven_bit_dot = value != 0;
+  } else {
+    return Err("target: no field {}", field);
+  }
+  return {};
+}
+
+Status SetFlag(const std::string& flag, Golden& golden) {
+  const std::string value = flag.substr(flag.find('=') + 1);
+  if (flag.starts_with("--passes=")) {
+    golden.passes = Split(value, ',');
+  } else if (flag == "--activations=i16" || flag == "--activations=i8" || flag == "--activations=i7") {
+    golden.context.activations = value == "i16"  ? ir::Scalar::kQ16
+                                 : value == "i8" ? ir::Scalar::kQ8
+                                                 : ir::Scalar::kQ7;
+  } else if (flag.starts_with("-")) {
+    return Err("run: no flag {}", flag);
+  }
+  return {};
+}
+
+Result<Golden> ReadGolden(const std::string& text) {
+  Golden golden;
+  const size_t dashes = text.find(kDashes);
+  golden.input = text.substr(0, dashes);
+  if (dashes != std::string::npos) golden.expected = text.substr(dashes + kDashes.size());
+  const auto field = [&](const std::string& name) -> std::string {
+    const std::regex line("(?:^|\n)// " + name + ": (.*)");
+    std::smatch match;
+    return std::regex_search(golden.input, match, line) ? match[1].str() : "";
+  };
+  for (const std::string& flag : Split(field("run"), ' ')) RETURN_IF_ERROR(SetFlag(flag, golden));
+  for (const std::string& setting : Split(field("target"), ' ')) {
+    RETURN_IF_ERROR(SetTarget(setting, golden.context.target));
+  }
+  golden.parts = Split(field("in"), ' ');
+  if (const std::string show = field("show"); !show.empty()) golden.show = std::regex(show);
+  if (golden.passes.empty()) return Err("run: names no passes");
+  return golden;
+}
+
+Result<std::string> RunPasses(const Golden& golden, const std::string& name) {
+  ASSIGN_OR_RETURN(ir::Module module, ir::Parse(golden.input, name));
+  RETURN_IF_ERROR(ir::Verify(module));
+  for (const std::string& pass_name : golden.passes) {
+    const PassInfo* pass = FindPass(pass_name);
+    if (pass == nullptr) return Err("no pass {}", pass_name);
+    RETURN_IF_ERROR(RunPass(*pass, module, golden.context));
+    const std::string text = ir::Print(module);
+    ASSIGN_OR_RETURN(const ir::Module again, ir::Parse(text, pass_name));
+    if (ir::Print(again) != text) return Err("{}: its text reads back as another", pass_name);
+  }
+  return ir::Print(module);
+}
+
+std::string Expect(const Golden& golden, const std::string& printed) {
+  static const std::regex kFunction("(?:func|kernel|micro) (@[^(]*)\\(.*");
+  std::string checks, part = "module";
+  bool adjacent = false;
+  std::istringstream lines(printed);
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch match;
+    const bool begins = std::regex_match(line, match, kFunction);
+    if (begins) part = match[1].str();
+    if (line.starts_with("weight ")) part = "weights";
+    const bool wanted = golden.parts.empty() ||
+                        std::find(golden.parts.begin(), golden.parts.end(), part) != golden.parts.end();
+    if (line.empty() || !wanted || (golden.show && !std::regex_search(line, *golden.show))) {
+      adjacent = false;
+      continue;
+    }
+    const char* check = begins ? "CHECK-LABEL:" : adjacent ? "CHECK-NEXT: " : "CHECK:      ";
+    checks += fmt::format("// {} {}\n", check, line);
+    adjacent = true;
+  }
+  return checks;
+}
+
+// What FileCheck says against `printed`; empty when it agrees.
+std::string RunFileCheck(const std::filesystem::path& golden, const std::string& printed) {
+  const std::filesystem::path output =
+      std::filesystem::path(testing::TempDir()) / fmt::format("passes_golden_{}.txt", golden.stem().string());
+  std::ofstream(output, std::ios::binary) << printed;
+  const std::string command = fmt::format("'{}' --match-full-lines '{}' --input-file='{}' 2>&1",
+                                          GGUFC_FILECHECK, golden.string(), output.string());
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "cannot run " + command;
+  std::string said;
+  char buffer[4096];
+  while (const size_t n = std::fread(buffer, 1, sizeof buffer, pipe)) said.append(buffer, n);
+  const int status = pclose(pipe);
+  std::filesystem::remove(output);
+  return status == 0 ? "" : fmt::format("{}{}\nexit status {}", said, command, status);
+}
+
+class GoldenTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenTest, ComesOutAsExpected) {
+  const std::filesystem::path path = GoldenFolder() / (GetParam() + ".tir");
+  const Result<Golden> golden = ReadGolden(ReadFile(path));
+  ASSERT_TRUE(golden.has_value()) << path << ": " << golden.error().message;
+  const Result<std::string> printed = RunPasses(*golden, path.filename());
+  ASSERT_TRUE(printed.has_value()) << path << ": " << printed.error().message;
+  if (std::getenv("BLESS") != nullptr) {
+    std::ofstream(path, std::ios::binary) << golden->input << kDashes << Expect(*golden, *printed);
+    return;
+  }
+  ASSERT_NE(golden->expected, "") << path << " expects nothing; BLESS=1 fills it in";
+  EXPECT_EQ(RunFileCheck(path, *printed), "");
+}
+
+std::vector<std::string> GoldenNames() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(GoldenFolder())) {
+    if (entry.path().extension() == ".tir") names.push_back(entry.path().stem());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, GoldenTest, testing::ValuesIn(GoldenNames()),
+                         [](const auto& info) { return info.param; });
+
+TEST(GoldenFilesTest, EveryPassHasOne) {
+  std::set<std::string> last;
+  for (const std::string& name : GoldenNames()) {
+    const Result<Golden> golden = ReadGolden(ReadFile(GoldenFolder() / (name + ".tir")));
+    ASSERT_TRUE(golden.has_value()) << name << ": " << golden.error().message;
+    last.insert(golden->passes.back());
+  }
+  for (const PassInfo& pass : AllPasses()) EXPECT_TRUE(last.contains(pass.name)) << pass.name;
+}
+
+}  // namespace
+}  // namespace ggufc::passes

@@ -1,0 +1,392 @@
+// Graphs that no importer writes today: every pass keeps what they compute, or refuses them.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "equivalence.h"
+#include "ir/parser.h"
+#include "ir/random_weights.h"
+#include "ir/verifier.h"
+#include "passes/pipeline.h"
+#include "random_model.h"
+
+namespace ggufc::passes {
+namespace {
+
+struct Graph {
+  const char* name;
+  const char* weights;
+  const char* result;  // its type
+  const char* body;
+};
+
+std::string Text(const Graph& graph) {
+  return fmt::format("module @graph stage graph\n{}func @forward(%0: i32[T]) -> ({}) {{\n{}}}\n",
+                     graph.weights, graph.result, graph.body);
+}
+
+constexpr Graph kGraphs[] = {
+    {"EmbeddingsOnly", R"(
+weight @e : f32[50,20]
+)",
+     "f32[B,20]", R"(
+  %x = embed %0, @e {scale=3} : f32[T,20]
+  %p = mean_pool %x : f32[B,20]
+  return %p
+)"},
+    {"ResultOfALinear", R"(
+weight @e : f16[50,20]
+weight @w : f16[40,20]
+)",
+     "f32[B,40]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,20]
+  %p = mean_pool %x : f32[B,20]
+  %y = linear %p, @w : f32[B,40]
+  return %y
+)"},
+    {"ResultThatIsReadToo", R"(
+weight @e : f32[50,32]
+weight @w : f32[32,32]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %p = mean_pool %x : f32[B,32]
+  %y = linear %p, @w : f32[B,32]
+  %g = gelu %y : f32[B,32]
+  %z = linear %g, @w : f32[B,32]
+  %s = add %y, %z : f32[B,32]
+  return %s
+)"},
+    {"MlpWithoutGate", R"(
+weight @e : q8_0[50,64]
+weight @up : q8_0[96,64]
+weight @down : q8_0[64,96]
+)",
+     "f32[B,64]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %u = linear %x, @up : f32[T,96]
+  %g = gelu %u : f32[T,96]
+  %d = linear %g, @down : f32[T,64]
+  %s = add %x, %d : f32[T,64]
+  %p = mean_pool %s : f32[B,64]
+  %n = l2_normalize %p : f32[B,64]
+  return %n
+)"},
+    {"GateBehindUp", R"(
+weight @e : f32[50,24]
+weight @gate : f32[50,24]
+weight @up : f32[50,24]
+weight @down : f32[24,50]
+)",
+     "f32[B,24]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,24]
+  %u = linear %x, @up : f32[T,50]
+  %g = linear %x, @gate : f32[T,50]
+  %a = gelu %g : f32[T,50]
+  %m = mul %u, %a : f32[T,50]
+  %d = linear %m, @down : f32[T,24]
+  %p = mean_pool %d : f32[B,24]
+  return %p
+)"},
+    {"GateThatIsReadElsewhere", R"(
+weight @e : q8_0[50,32]
+weight @gate : q8_0[64,32]
+weight @up : q8_0[64,32]
+weight @down : q8_0[32,64]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %g = linear %x, @gate : f32[T,64]
+  %u = linear %x, @up : f32[T,64]
+  %a = gelu %g : f32[T,64]
+  %m = mul %a, %u : f32[T,64]
+  %s = add %m, %g : f32[T,64]
+  %d = linear %s, @down : f32[T,32]
+  %p = mean_pool %d : f32[B,32]
+  return %p
+)"},
+    {"AttentionAndMlpOfOneNorm", R"(
+weight @e : q8_0[50,64]
+weight @g : f32[64]
+weight @q : q8_0[64,64]
+weight @k : q8_0[32,64]
+weight @v : q8_0[32,64]
+weight @gate : q8_0[96,64]
+weight @up : q8_0[96,64]
+weight @o : q8_0[64,64]
+weight @down : q8_0[64,96]
+)",
+     "f32[B,64]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %h = rms_norm %x, @g {eps=1e-06} : f32[T,64]
+  %q = linear %h, @q : f32[T,64]
+  %k = linear %h, @k : f32[T,32]
+  %v = linear %h, @v : f32[T,32]
+  %a = attention %q, %k, %v {heads=2, kv_heads=1, head_dim=32, window=4} : f32[T,64]
+  %o = linear %a, @o : f32[T,64]
+  %gate = linear %h, @gate : f32[T,96]
+  %up = linear %h, @up : f32[T,96]
+  %gelu = gelu %gate : f32[T,96]
+  %m = mul %gelu, %up : f32[T,96]
+  %d = linear %m, @down : f32[T,64]
+  %s = add %o, %d : f32[T,64]
+  %y = add %x, %s : f32[T,64]
+  %p = mean_pool %y : f32[B,64]
+  return %p
+)"},
+    {"LinearsOfSeveralTypes", R"(
+weight @e : bf16[50,64]
+weight @g : f32[64]
+weight @q : q8_0[64,64]
+weight @k : f16[64,64]
+weight @v : f32[64,64]
+weight @o : q8_0[64,64]
+)",
+     "f32[B,64]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %h = rms_norm %x, @g {eps=1e-06} : f32[T,64]
+  %q = linear %h, @q : f32[T,64]
+  %k = linear %h, @k : f32[T,64]
+  %v = linear %h, @v : f32[T,64]
+  %a = attention %q, %k, %v {heads=2, kv_heads=2, head_dim=32, window=0} : f32[T,64]
+  %o = linear %a, @o : f32[T,64]
+  %s = add %o, %h : f32[T,64]
+  %p = mean_pool %s : f32[B,64]
+  return %p
+)"},
+    {"KeysOutOfAPrologue", R"(
+weight @e : f32[50,40]
+weight @g : f32[40]
+weight @gk : f32[20]
+)",
+     "f32[B,40]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,40]
+  %k = rms_norm %x, @gk {eps=1e-06, group=20} : f32[T,40]
+  %rk = rope %k {theta=100, head_dim=20} : f32[T,40]
+  %q = rms_norm %x, @g {eps=1e-06} : f32[T,40]
+  %a = attention %q, %rk, %x {heads=2, kv_heads=2, head_dim=20, window=6} : f32[T,40]
+  %p = mean_pool %a : f32[B,40]
+  return %p
+)"},
+    {"AttentionReadTwice", R"(
+weight @e : q8_0[50,32]
+weight @q : q8_0[32,32]
+weight @k : q8_0[32,32]
+weight @o : q8_0[32,32]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %q = linear %x, @q : f32[T,32]
+  %k = linear %x, @k : f32[T,32]
+  %a = attention %q, %k, %x {heads=1, kv_heads=1, head_dim=32, window=0} : f32[T,32]
+  %o = linear %a, @o : f32[T,32]
+  %s = add %a, %o : f32[T,32]
+  %p = mean_pool %s : f32[B,32]
+  return %p
+)"},
+    {"SlicesOffThePanelGrid", R"(
+weight @e : f32[50,40]
+weight @w : f32[56,40]
+weight @v : f32[24,21]
+)",
+     "f32[B,20]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,40]
+  %y = linear %x, @w : f32[T,56]
+  %a = slice %y {offset=3, size=21} : f32[T,21]
+  %b = slice %y {offset=24, size=21} : f32[T,21]
+  %s = add %a, %b : f32[T,21]
+  %z = linear %s, @v : f32[T,24]
+  %p = mean_pool %z : f32[B,24]
+  %c = slice %p {offset=4, size=20} : f32[B,20]
+  return %c
+)"},
+    {"SlicesAndTheWhole", R"(
+weight @e : f32[50,32]
+weight @w : f32[64,32]
+weight @v : f32[32,64]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %y = linear %x, @w : f32[T,64]
+  %a = slice %y {offset=0, size=32} : f32[T,32]
+  %g = gelu %y : f32[T,64]
+  %z = linear %g, @v : f32[T,32]
+  %s = add %a, %z : f32[T,32]
+  %p = mean_pool %s : f32[B,32]
+  return %p
+)"},
+    {"ScalesThatStay", R"(
+weight @e : f32[50,32]
+weight @g : f32[32]
+weight @w : f32[32,32]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %h = rms_norm %x, @g {eps=1e-06} : f32[T,32]
+  %a = scale %h {scale=0.5} : f32[T,32]
+  %b = add %a, %h : f32[T,32]
+  %y = linear %b, @w : f32[T,32]
+  %c = scale %y {scale=3} : f32[T,32]
+  %p = mean_pool %c : f32[B,32]
+  %d = scale %p {scale=7} : f32[B,32]
+  return %d
+)"},
+    {"ScalesOfOneGain", R"(
+weight @e : f32[50,32]
+weight @g : f32[32]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %h = rms_norm %x, @g {eps=1e-06} : f32[T,32]
+  %a = scale %h {scale=0.3} : f32[T,32]
+  %i = rms_norm %a, @g {eps=1e-06} : f32[T,32]
+  %b = scale %i {scale=0.7} : f32[T,32]
+  %j = rms_norm %b, @g {eps=1e-06} : f32[T,32]
+  %c = scale %j {scale=0.3} : f32[T,32]
+  %s = scale %c {scale=2} : f32[T,32]
+  %y = add %a, %s : f32[T,32]
+  %p = mean_pool %y : f32[B,32]
+  return %p
+)"},
+    {"HeadsOfTwoSizes", R"(
+weight @e : f32[50,32]
+weight @q : f32[64,32]
+weight @k : f32[64,32]
+weight @v : f32[64,32]
+weight @q2 : f32[64,64]
+weight @k2 : f32[64,64]
+weight @v2 : f32[64,64]
+)",
+     "f32[B,64]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %q = linear %x, @q : f32[T,64]
+  %k = linear %x, @k : f32[T,64]
+  %v = linear %x, @v : f32[T,64]
+  %a = attention %q, %k, %v {heads=1, kv_heads=1, head_dim=64, window=0} : f32[T,64]
+  %q2 = linear %a, @q2 : f32[T,64]
+  %k2 = linear %a, @k2 : f32[T,64]
+  %v2 = linear %a, @v2 : f32[T,64]
+  %b = attention %q2, %k2, %v2 {heads=4, kv_heads=4, head_dim=16, window=0} : f32[T,64]
+  %p = mean_pool %b : f32[B,64]
+  return %p
+)"},
+    {"WholeThenSlices", R"(
+weight @e : f32[50,32]
+weight @w : f32[64,32]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %y = linear %x, @w : f32[T,64]
+  %g = gelu %y : f32[T,64]
+  %a = slice %y {offset=0, size=32} : f32[T,32]
+  %b = slice %g {offset=32, size=32} : f32[T,32]
+  %s = add %a, %b : f32[T,32]
+  %p = mean_pool %s : f32[B,32]
+  return %p
+)"},
+    {"SliceBesideAQuantize", R"(
+weight @e : q8_0[50,64]
+weight @w : q8_0[64,64]
+weight @v : q8_0[32,64]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %y = linear %x, @w : f32[T,64]
+  %z = linear %y, @v : f32[T,32]
+  %a = slice %y {offset=16, size=32} : f32[T,32]
+  %s = add %a, %z : f32[T,32]
+  %p = mean_pool %s : f32[B,32]
+  return %p
+)"},
+    {"TwoQuantizesInOneEpilogue", R"(
+weight @e : q8_0[50,64]
+weight @w : q8_0[96,64]
+weight @a : q8_0[32,96]
+weight @b : q8_0[32,96]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %y = linear %x, @w : f32[T,96]
+  %a = linear %y, @a : f32[T,32]
+  %g = gelu %y : f32[T,96]
+  %b = linear %g, @b : f32[T,32]
+  %s = add %a, %b : f32[T,32]
+  %p = mean_pool %s : f32[B,32]
+  return %p
+)"},
+    {"HeadsOfTwelve", R"(
+weight @e : f32[50,30]
+weight @q : f32[36,30]
+weight @gq : f32[12]
+weight @k : f32[36,36]
+weight @gk : f32[12]
+)",
+     "f32[B,36]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,30]
+  %q = linear %x, @q : f32[T,36]
+  %nq = rms_norm %q, @gq {eps=1e-06, group=12} : f32[T,36]
+  %k = linear %nq, @k : f32[T,36]
+  %nk = rms_norm %k, @gk {eps=1e-06, group=12} : f32[T,36]
+  %rk = rope %nk {theta=100, head_dim=12} : f32[T,36]
+  %a = attention %nq, %rk, %nq {heads=3, kv_heads=3, head_dim=12, window=6} : f32[T,36]
+  %p = mean_pool %a : f32[B,36]
+  return %p
+)"},
+    {"NormOverGranules", R"(
+weight @e : q8_0[50,32]
+weight @gate : q8_0[128,32]
+weight @up : q8_0[128,32]
+weight @g : f32[64]
+weight @down : q8_0[32,128]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %gate = linear %x, @gate : f32[T,128]
+  %up = linear %x, @up : f32[T,128]
+  %gelu = gelu %gate : f32[T,128]
+  %m = mul %gelu, %up : f32[T,128]
+  %n = rms_norm %m, @g {eps=1e-06, group=64} : f32[T,128]
+  %d = linear %n, @down : f32[T,32]
+  %p = mean_pool %d : f32[B,32]
+  return %p
+)"},
+    {"NormedHeadsIntoALinear", R"(
+weight @e : q8_0[50,32]
+weight @w : q8_0[128,32]
+weight @g : f32[64]
+weight @down : q8_0[32,128]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,32]
+  %y = linear %x, @w : f32[T,128]
+  %n = rms_norm %y, @g {eps=1e-06, group=64} : f32[T,128]
+  %d = linear %n, @down : f32[T,32]
+  %p = mean_pool %d : f32[B,32]
+  return %p
+)"},
+};
+
+class GraphsTest : public testing::TestWithParam<Graph> {};
+
+TEST_P(GraphsTest, EveryPassPreservesTheGraph) {
+  for (const ir::Scalar activations : {ir::Scalar::kQ16, ir::Scalar::kQ8}) {
+    SCOPED_TRACE(ir::Name(activations));
+    Result<ir::Module> module = ir::Parse(Text(GetParam()), GetParam().name);
+    ASSERT_TRUE(module.has_value()) << module.error().message;
+    const Status verified = ir::Verify(*module);
+    ASSERT_TRUE(verified.has_value()) << verified.error().message;
+    PassContext context;
+    context.activations = activations;
+    context.context_length = 40;
+    context.target.pack_q8 = 4;
+    std::mt19937_64 random(1);
+    ExpectEveryPassPreserves(
+        {std::move(*module), ir::RandomWeights(1), RandomBatch(random, 3, 40, 50), context, {1, 96, 64}});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Graphs, GraphsTest, testing::ValuesIn(kGraphs),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace ggufc::passes

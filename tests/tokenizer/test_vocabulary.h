@@ -1,0 +1,31 @@
+// A vocabulary that owns its pieces, for small ones written by hand and for imported ones.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/tokenizer.h"
+
+namespace ggufc::runtime {
+
+struct TestVocabulary {
+  std::vector<std::string> pieces;
+  std::vector<float> scores;
+  std::vector<int32_t> types;
+  VocabularyView options;  // only the ids and flags; View() fills in the rest
+
+  // Returns the new token's id.
+  int32_t Add(std::string_view piece, float score = 0, TokenType type = TokenType::kNormal);
+  // <0x00> to <0xFF>; returns the id of the first.
+  int32_t AddByteTokens();
+
+  // Valid until the vocabulary changes or dies.
+  VocabularyView View();
+
+ private:
+  std::vector<std::string_view> views_;
+};
+
+}  // namespace ggufc::runtime

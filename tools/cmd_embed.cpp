@@ -1,0 +1,208 @@
+// ggufc embed: documents in, vectors out, a bounded number of documents at a time.
+#include <chrono>
+
+#include "tools/command_line.h"
+#include "tools/encode.h"
+#include "tools/report.h"
+#include "tools/vector_writer.h"
+
+namespace ggufc::tools {
+namespace {
+
+// Enough for all threads, and little against the arena: 1024 vectors of 768 are 3 MB.
+constexpr size_t kBatchDocuments = 1024;
+constexpr size_t kBatchTokens = size_t{1} << 16;
+
+constexpr CommandHelp kHelp = {
+    "embed", "MODEL [TEXT...] [options]",
+    "Compiles MODEL for this CPU, runs it on each document and writes one vector a document. A document is\n"
+    "a TEXT, a list of --ids, or a line of --input. BOS and EOS are added to texts, and a prompt if asked "
+    "for.",
+    R"(Formats:
+  jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding"
+  npy    NumPy, float32, shape (documents, dims)
+  text   a line of numbers a vector
+
+Examples:
+  ggufc embed model.gguf "The cat sleeps." "A cat is asleep."
+  ggufc embed model.gguf --prompt query "where do cats sleep?"
+  ggufc embed model.gguf --input docs.jsonl --prompt document --format npy --output docs.npy
+  ggufc embed model.gguf --ids 2,9259,1902,1 --dims 256 --format text
+  printf '{"id":7,"text":"The cat sleeps."}\n' | ggufc embed model.gguf --input -)"};
+
+struct EmbedFlags {
+  ModelFlags model;
+  InputFlags input;
+  std::string output = "-";
+  std::string format = "jsonl";
+  std::string overlength = "error";
+  int threads = 0;
+  bool stats = false;
+  bool no_cache = false;  // there is no cache; scripts that must not use one can say so
+};
+
+struct Batch {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> lengths;
+  std::vector<std::string> kept;
+  std::string first, last;  // documents, for messages
+};
+
+struct Totals {
+  int64_t documents = 0;
+  int64_t tokens = 0;
+  double encode = 0;  // seconds: reading and tokenizing
+  double run = 0;
+};
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Status ReadBatch(DocumentSource& source, Encoder& encoder, bool truncate, Batch& batch) {
+  batch = {};
+  std::vector<int32_t> ids;
+  Document document;
+  while (batch.lengths.size() < kBatchDocuments && batch.ids.size() < kBatchTokens) {
+    ASSIGN_OR_RETURN(const bool more, source.Next(document));
+    if (!more) break;
+    RETURN_IF_ERROR(encoder.EncodeForModel(document, truncate, ids));
+    batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
+    batch.lengths.push_back(static_cast<int32_t>(ids.size()));
+    batch.kept.push_back(std::move(document.kept));
+    if (batch.first.empty()) batch.first = document.where;
+    batch.last = std::move(document.where);
+  }
+  return {};
+}
+
+void PrintStats(const compiler::Model& model, const compiler::Engine& engine, const std::string& fingerprint,
+                const EmbedFlags& flags, const Totals& totals) {
+  const compiler::CompiledModel& compiled = engine.compiled();
+  const compiler::CompileTimes& times = compiled.times;
+  const runtime::ExecutorStats stats = engine.executor().stats();
+  const frontend::ModelConfig& config = model.config();
+  std::string out;
+  out += fmt::format("model        {} ({}, {} layers, {} bytes)\n", model.file().path(), config.architecture,
+                     config.layers, Grouped(static_cast<int64_t>(model.file().bytes().size())));
+  out += fmt::format("fingerprint  {}\n", fingerprint);
+  out += fmt::format("target       {}, activations {}, {} thread{}\n", compiled.target->name(),
+                     flags.model.activations, stats.threads, stats.threads == 1 ? "" : "s");
+  out += fmt::format(
+      "compile      {:.3f} s: import {:.3f}, passes {:.3f}, codegen {:.3f}, load {:.3f}, pack {:.3f}\n",
+      times.Total(), times.import, times.passes, times.codegen, times.load, times.pack);
+  out += fmt::format("code         {} bytes of object, {} kernels, {} steps\n",
+                     Grouped(static_cast<int64_t>(compiled.object.size())),
+                     compiled.built.program.kernels.size(), compiled.built.program.steps.size());
+  out += fmt::format("weights      {} bytes packed\n", Grouped(compiled.built.program.weights_bytes));
+  out += fmt::format("documents    {}, {} tokens; read and tokenized in {:.3f} s\n",
+                     Grouped(totals.documents), Grouped(totals.tokens), totals.encode);
+  out += fmt::format(
+      "run          {:.3f} s, {} tokens/s\n", totals.run,
+      totals.run > 0 ? Grouped(static_cast<int64_t>(static_cast<double>(totals.tokens) / totals.run)) : "0");
+  out += fmt::format("memory       peak {} bytes, arena {}, scratch {}\n", Grouped(PeakMemory()),
+                     Grouped(stats.arena_bytes), Grouped(stats.scratch_bytes));
+  std::vector<std::vector<std::string>> rows = {{"kernel", "calls", "ms", "share"}};
+  const std::vector<KernelTime> kernels = KernelTimes(engine.executor().program(), stats.step_nanoseconds);
+  double sum = 0;
+  for (const KernelTime& kernel : kernels) sum += kernel.seconds;
+  for (const KernelTime& kernel : kernels) {
+    rows.push_back({kernel.kernel, fmt::format("{}", kernel.calls),
+                    fmt::format("{:.2f}", 1e3 * kernel.seconds),
+                    fmt::format("{:.1f} %", sum > 0 ? 100 * kernel.seconds / sum : 0.0)});
+  }
+  PrintToStderr(out + Table(rows, ""));
+}
+
+Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
+  ASSIGN_OR_RETURN(const compiler::CompileOptions options, flags.model.Options());
+  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Model> model, OpenModel(flags.model.model));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
+  Encoder encoder(*model, flags.input);
+  const bool truncate = flags.overlength == "truncate";
+  Totals totals;
+  Batch batch;
+  const auto read = [&]() -> Status {
+    const auto start = std::chrono::steady_clock::now();
+    RETURN_IF_ERROR(ReadBatch(*source, encoder, truncate, batch));
+    totals.encode += SecondsSince(start);
+    return {};
+  };
+  // Before the work of compiling: most mistakes show here.
+  RETURN_IF_ERROR(read());
+  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Engine> engine,
+                   MakeEngine(*model, options, flags.threads, flags.stats));
+  const auto dims = static_cast<size_t>(engine->dims());
+  ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer,
+                   MakeVectorWriter(flags.format, flags.output, engine->dims()));
+  Progress progress;
+  std::vector<float> vectors;
+  while (!batch.lengths.empty()) {
+    vectors.resize(batch.lengths.size() * dims);
+    const auto start = std::chrono::steady_clock::now();
+    if (const Status status = engine->Run(batch.ids, batch.lengths, vectors.data()); !status) {
+      return Err("{}: documents from {} to {}: {}", flags.model.model, batch.first, batch.last,
+                 status.error().message);
+    }
+    totals.run += SecondsSince(start);
+    totals.tokens += static_cast<int64_t>(batch.ids.size());
+    for (size_t i = 0; i < batch.lengths.size(); ++i) {
+      RETURN_IF_ERROR(writer->Write({totals.documents++, batch.lengths[i], batch.kept[i]},
+                                    std::span(vectors).subspan(i * dims, dims)));
+    }
+    RETURN_IF_ERROR(writer->Flush());
+    progress.Show(fmt::format("{} documents, {:.0f} tokens/s", Grouped(totals.documents),
+                              static_cast<double>(totals.tokens) / totals.run));
+    RETURN_IF_ERROR(read());
+  }
+  progress.Clear();
+  std::string fingerprint;
+  if (flags.stats) {
+    ASSIGN_OR_RETURN(fingerprint, compiler::Fingerprint(*model, options));
+  }
+  RETURN_IF_ERROR(writer->Finish());
+  if (encoder.truncated_documents() > 0) {
+    Warn(fmt::format("{} document{} cut to {} tokens, {} tokens lost", encoder.truncated_documents(),
+                     encoder.truncated_documents() == 1 ? "" : "s", model->config().context_length,
+                     encoder.truncated_tokens()));
+  }
+  if (flags.stats) PrintStats(*model, *engine, fingerprint, flags, totals);
+  return {};
+}
+
+}  // namespace
+
+int RunEmbed(const Arguments& arguments) {
+  CommandLine line(kHelp);
+  EmbedFlags flags;
+  flags.model.AddModel(line.app());
+  line.TakeTexts();
+  flags.input.Add(line.app());
+  line.app()
+      .add_option("--overlength", flags.overlength,
+                  "a document longer than the model's context: error (default), or\ntruncate: cut its end "
+                  "off, keep EOS")
+      ->check(OneOf({"error", "truncate"}))
+      ->option_text("error|truncate");
+  line.app()
+      .add_option("--output", flags.output,
+                  "write to FILE, which appears when all is done; - is standard output\n(default)")
+      ->option_text("FILE|-");
+  line.app()
+      .add_option("--format", flags.format, "jsonl (default), npy or text")
+      ->check(OneOf({"jsonl", "npy", "text"}))
+      ->option_text("NAME");
+  flags.model.AddDims(line.app());
+  AddThreads(line.app(), flags.threads);
+  flags.model.AddTarget(line.app());
+  line.app().add_flag("--stats", flags.stats,
+                      "print compile times, sizes, speed and time of each kernel to stderr");
+  line.app().add_flag("--no-cache", flags.no_cache)->group("");
+  if (const auto status = line.Parse(arguments)) return *status;
+  if (const Status status = flags.input.Check(line.texts()); !status)
+    return line.UsageError(status.error().message);
+  const Status status = Embed(flags, line.texts());
+  return status ? kGood : Fail(status.error());
+}
+
+}  // namespace ggufc::tools

@@ -1,0 +1,44 @@
+// The texts and token lists that a command works on, one after another: from its arguments, or from a file of which one
+// line at a time is in memory.
+//
+// A file whose name ends in .txt has a text on each line (LF or CRLF). Any other file, and standard input, has a JSON object
+// on each line, with a `text` (a string) or `ids` (token ids); its other keys are kept. A byte order mark is skipped.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/result.h"
+
+namespace ggufc::tools {
+
+inline constexpr size_t kMaxLineBytes = size_t{64} << 20;
+inline constexpr int kMaxJsonDepth = 256;
+
+struct Document {
+  std::string where;  // for messages: "text 3", "in.jsonl: line 7"
+  bool has_text = false;
+  std::string text;
+  std::vector<int32_t> ids;
+  std::string kept;  // the other keys: `"key":value,"key":value` in JSON
+};
+
+class DocumentSource {
+ public:
+  virtual ~DocumentSource() = default;
+  // False at the end. An error names file and line.
+  virtual Result<bool> Next(Document& document) = 0;
+};
+
+// "2,10,1". The error does not say where the list stands.
+Result<std::vector<int32_t>> ParseIds(const std::string& list);
+
+// The texts, then the lists of ids.
+std::unique_ptr<DocumentSource> DocumentsOf(std::vector<std::string> texts,
+                                            std::vector<std::vector<int32_t>> ids);
+// "-" is standard input.
+Result<std::unique_ptr<DocumentSource>> OpenDocuments(const std::string& path);
+
+}  // namespace ggufc::tools

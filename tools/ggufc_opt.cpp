@@ -1,0 +1,144 @@
+// ggufc-opt: IR text in, IR text out. Verifies what it reads, runs the passes that are named, and prints the
+// result, or runs it in the interpreter with made-up weights (equal for equal seeds, so that two stages of a
+// model can be compared).
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/interpreter.h"
+#include "ir/parser.h"
+#include "ir/printer.h"
+#include "ir/random_weights.h"
+#include "ir/verifier.h"
+#include "passes/pipeline.h"
+#include "support/mapped_file.h"
+#include "support/result.h"
+
+namespace {
+
+using namespace ggufc;
+
+constexpr int kGood = 0, kWrongInput = 1, kUsage = 2;
+
+struct Options {
+  std::string file;
+  std::vector<std::string> passes;
+  std::string activations = "i16";
+  bool verify = false;
+  bool interpret = false;
+  bool list_passes = false;
+  std::vector<std::string> ids;
+  uint64_t seed = 1;
+};
+
+Result<std::string> ReadText(const std::string& file) {
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(file));
+  return std::string(mapped.bytes().begin(), mapped.bytes().end());
+}
+
+// "2,10,1" to numbers, appended to `input` as one sequence.
+Status AddSequence(std::string_view list, ir::InterpreterInput& input) {
+  const char* at = list.data();
+  const char* const end = at + list.size();
+  int32_t length = 0;
+  while (true) {
+    int32_t id = 0;
+    const auto [stop, error] = std::from_chars(at, end, id);
+    if (error != std::errc() || (stop != end && *stop != ',')) {
+      return Err("--ids {}: expected token ids with commas between them", list);
+    }
+    input.ids.push_back(id);
+    ++length;
+    if (stop == end) break;
+    at = stop + 1;
+  }
+  input.lengths.push_back(length);
+  return {};
+}
+
+void PrintRows(const ir::InterpreterOutput& output) {
+  for (int64_t row = 0; row < output.rows; ++row) {
+    for (int64_t column = 0; column < output.columns; ++column) {
+      fmt::print("{}{:.9g}", column == 0 ? "" : " ", output.values[row * output.columns + column]);
+    }
+    fmt::print("\n");
+  }
+}
+
+Status Process(const Options& options, const passes::PassContext& context,
+               const ir::InterpreterInput& input) {
+  ASSIGN_OR_RETURN(const std::string text, ReadText(options.file));
+  const std::string name = options.file == "-" ? "stdin" : options.file;
+  ASSIGN_OR_RETURN(ir::Module module, ir::Parse(text, name));
+  RETURN_IF_ERROR(WithContext(name, ir::Verify(module)));
+  for (const std::string& pass : options.passes) {
+    RETURN_IF_ERROR(WithContext(name, passes::RunPass(*passes::FindPass(pass), module, context)));
+  }
+  if (options.interpret) {
+    ASSIGN_OR_RETURN(const ir::InterpreterOutput output,
+                     WithContext(name, ir::Interpret(module, ir::RandomWeights(options.seed), input)));
+    PrintRows(output);
+  } else if (!options.verify) {
+    fmt::print("{}", ir::Print(module));
+  }
+  return {};
+}
+
+int Usage(const std::string& message) {
+  fmt::print(stderr, "ggufc-opt: {}\n", message);
+  return kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Reads IR text, runs passes on it, and prints or interprets the result.", "ggufc-opt");
+  CLI::Option* const file = app.add_option("FILE", options.file, "IR text; - for stdin");
+  app.add_option("--passes", options.passes, "passes to run, in this order")->delimiter(',');
+  app.add_option("--activations", options.activations, "how activations are quantised")
+      ->check(CLI::IsMember({"i16", "i8", "i7"}));
+  app.add_flag("--verify", options.verify, "only verify; print no IR");
+  app.add_flag("--interpret", options.interpret, "print what forward returns, a line a sequence");
+  app.add_option("--ids", options.ids, "token ids of one sequence, such as 2,10,1; once for each sequence");
+  app.add_option("--seed", options.seed, "of the made-up weights");
+  app.add_flag("--list-passes", options.list_passes, "print the passes, in pipeline order");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kGood : kUsage;
+  }
+
+  if (options.list_passes) {
+    for (const passes::PassInfo& pass : passes::AllPasses()) {
+      fmt::print("{:<22}{:<8}{}\n", pass.name, ir::Name(pass.stage), pass.summary);
+    }
+    return kGood;
+  }
+  if (file->empty()) return Usage("FILE is required");
+  for (const std::string& pass : options.passes) {
+    if (passes::FindPass(pass) == nullptr)
+      return Usage(fmt::format("--passes: no pass {} (see --list-passes)", pass));
+  }
+  passes::PassContext context;
+  context.activations = options.activations == "i16"  ? ir::Scalar::kQ16
+                        : options.activations == "i8" ? ir::Scalar::kQ8
+                                                      : ir::Scalar::kQ7;
+  ir::InterpreterInput input;
+  if (options.interpret && options.ids.empty()) return Usage("--interpret needs --ids");
+  for (const std::string& list : options.ids) {
+    if (Status status = AddSequence(list, input); !status) return Usage(status.error().message);
+  }
+
+  if (Status status = Process(options, context, input); !status) {
+    fmt::print(stderr, "ggufc-opt: {}\n", status.error().message);
+    return kWrongInput;
+  }
+  return kGood;
+}
