@@ -15,9 +15,8 @@ namespace {
 //
 // 16 ymm (avx2, avxvnni): 6 rows are 6 x 2 i32 accumulators + 2 weights + 1 broadcast activation + 1 product
 // = 16; 7 would need 18. The f32 sums have no room: they live in L1 and are touched once a block of 32. q7 on
-// avx2 needs a 17th register for the ones of vpmaddwd, so one accumulator lives on the stack (3 of 50
-// instructions). The multiplier ports bound that loop, and on a Zen 5 core it is as fast as 5 rows without
-// the spill: 113 and 112 GMAC/s.
+// avx2 needs one more register for the ones of vpmaddwd: 5 rows (seven_bit_rows). The multiplier ports bound
+// that loop: 6 rows with accumulators on the stack are no faster on a Zen 5 core, 113 and 112 GMAC/s.
 //
 // 32 zmm (avx512vnni): 12 rows are 12 i32 accumulators + 12 f32 sums + 1 weight + 1 scale product = 26;
 // activations are broadcast memory operands. 14 rows would fit and are no faster (i8 365, i16 213 GMAC/s at
@@ -41,6 +40,7 @@ ir::TargetInfo Info(const char* name, int rows, bool sums_in_registers, int pack
   info.pack_q8 = pack_q8;
   info.pack_q7 = pack_q7;
   info.seven_bit_dot = seven_bit_dot;
+  info.seven_bit_rows = 5;
   info.row_block = 48;
   return info;
 }

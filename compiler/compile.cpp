@@ -1,6 +1,7 @@
 #include "compiler/compile.h"
 
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "codegen/object_compiler.h"
@@ -24,6 +25,22 @@ class Stopwatch {
 
 const codegen::Target& TargetOf(const CompileOptions& options) {
   return options.target != nullptr ? *options.target : codegen::NativeTarget();
+}
+
+// A weight that is not finite would make every embedding NaN; here it gets a name. (Tables that are read in place are left
+// out: checking one would read 200 MB for the few rows that are used, and a bad row shows in its embedding.) Each
+// tensor's pages go back to the system as soon as they are packed, so that the weights are not in memory twice.
+Status PackWeights(const frontend::GgufFile& file, const std::vector<runtime::PackJob>& jobs, uint8_t* blob) {
+  std::map<const uint8_t*, const frontend::Tensor*> tensor_at;
+  for (const frontend::Tensor& tensor : file.tensors()) tensor_at[tensor.data.data()] = &tensor;
+  for (const runtime::PackJob& job : jobs) {
+    for (const runtime::PackSource& source : job.sources) {
+      RETURN_IF_ERROR(frontend::CheckFinite(file, *tensor_at.at(source.data)));
+    }
+    runtime::Pack(job, blob + job.offset);
+    for (const runtime::PackSource& source : job.sources) file.Release(*tensor_at.at(source.data));
+  }
+  return {};
 }
 
 }  // namespace
@@ -110,16 +127,8 @@ Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel c
   }
   watch.AddTo(times.load);
 
-  // A weight that is not finite would make every embedding NaN; here it has a name. Tables that are read in place are
-  // left out: checking them would read 200 MB for the few rows that are used, and a bad row shows in its embedding.
-  for (const frontend::Tensor& tensor : model.file().tensors()) {
-    const bool in_place = tensor.name == "token_embd.weight";
-    if (!in_place) RETURN_IF_ERROR(frontend::CheckFinite(model.file(), tensor));
-  }
   ASSIGN_OR_RETURN(engine->weights_, runtime::PageMemory::Allocate(built.program.weights_bytes, "packed weights"));
-  for (const runtime::PackJob& job : built.jobs) {
-    runtime::Pack(job, engine->weights_.data() + job.offset);
-  }
+  RETURN_IF_ERROR(PackWeights(model.file(), built.jobs, engine->weights_.data()));
   watch.AddTo(times.pack);
 
   ASSIGN_OR_RETURN(engine->executor_, runtime::Executor::Create(built.program, std::move(kernels),

@@ -2,9 +2,9 @@
 //
 //   graph, kernel   double precision: the oracle. Tensors are arrays of double; a quantised activation is its
 //                   dequantised value, rounded where `quantize` rounds.
-//   loop            the machine: memory is bytes, every load and store is checked against its allocation, f32
-//   arithmetic
-//                   is rounded as IEEE says, so a result equals that of generated code to the last bit.
+//   loop            the machine: memory is bytes, every load and store is checked against its allocation,
+//                   f32 arithmetic is rounded as IEEE says, so a result equals that of generated code to the
+//                   last bit.
 //
 // A batch is sequences packed one after another. Metadata tables that loop-stage kernels read are made here
 // from the lengths (batch_tables.h).

@@ -2,12 +2,10 @@
 //
 //   graph stage    one function, `forward`, of ops on whole tensors
 //   kernel stage   `forward` is calls; each called function is a kernel: a region of tensor ops over rows and
-//   columns.
-//                  Layers of the same shape share their kernels and pass their weights.
+//                  columns. Layers of the same shape share their kernels and pass their weights.
 //   loop stage     `forward` is buffers and calls; a kernel works on rows [r0, r1) and column units [c0, c1)
-//   of its
-//                  domain: its last five parameters are (scratch: ptr, r0, r1, c0, c1: index). Micro-kernels
-//                  are functions that kernels call.
+//                  of its domain: its last five parameters are (scratch: ptr, r0, r1, c0, c1: index).
+//                  Micro-kernels are functions that kernels call.
 //
 // A Function owns its values, ops and blocks in arrays; ids index them. Deleting an op takes it out of its
 // block and leaves it in the array: whatever looks at a program walks blocks from the body, not arrays.
@@ -28,10 +26,9 @@ struct Weight {
   enum class Def : uint8_t {
     kTensor,      // a tensor of the GGUF file, by name
     kConcat,      // rows (output columns) of the sources one after another
-    kInterleave,  // `granule` rows of each source in turn; sources are padded with zero rows to whole
-                  // granules
+    kInterleave,  // `granule` rows of each source in turn, each padded with zero rows to whole granules
     kScale,       // source times `factor`; f32 vectors
-    kRopeTable,  // f32[positions, head_dim]: cos(p * theta^(-2i/head_dim)) for i < head_dim/2, then the sines
+    kRopeTable,   // f32[positions, head_dim]: cos(p * theta^(-2i/head_dim)) for i < head_dim/2, then sines
   };
   std::string name;  // without the @
   Type type;

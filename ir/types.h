@@ -26,9 +26,9 @@ using BlockId = Id<struct BlockTag>;
 using WeightId = Id<struct WeightTag>;
 using FunctionId = Id<struct FunctionTag>;
 
-// SCALAR(enumerator, spelling, bits): bits is the size of one element, 0 where elements have no size of their
-// own.   q8_0           ggml's weight blocks: 32 int8 and one f16 scale   q16, q8, q7    activations: blocks
-// of 32 along a row, each with an f32 scale; |q| <= 32767, 127, 63
+// SCALAR(enumerator, spelling, bits): bits of one element, 0 where elements have no size of their own.
+//   q8_0           ggml's weight blocks: 32 int8 and one f16 scale
+//   q16, q8, q7    activations: blocks of 32 along a row, each with an f32 scale; |q| <= 32767, 127, 63
 #define GGUFC_SCALARS(SCALAR) \
   SCALAR(kI1, "i1", 1)        \
   SCALAR(kI8, "i8", 8)        \

@@ -87,7 +87,9 @@ void KernelTiler::Attention() {
           });
         });
       };
-      const auto token_byte = [&](ValueId i, int64_t stride) { return offset(b.Add(b.Add(first_token, q0), i), stride); };
+      const auto token_byte = [&](ValueId i, int64_t stride) {
+        return offset(b.Add(b.Add(first_token, q0), i), stride);
+      };
 
       for_rows([&](ValueId row, ValueId i, ValueId head_byte) {
         emit_->Copy(row_at(q.ptr, b.Add(token_byte(i, q.stride), head_byte), head_dim),
@@ -97,11 +99,14 @@ void KernelTiler::Attention() {
       b.For(index(0), panels, 1, [&](ValueId panel) {
         const ValueId key_panel = b.Add(b.Mul(b.Add(first_panel, panel), index(kv_heads)), kv);
         const ValueId w = b.PtrAdd(keys, offset(key_panel, head_dim * kPanelBytes));
-        Tiles(rows, q_rows, q_stride, w, b.PtrAdd(scores, offset(panel, kPanelBytes)), score_stride,
-              [&](int height) {
-                return FloatMicroKernel(module_, {height, Scalar::kF32, q_stride, kPanelBytes, score_stride, 0});
-              },
-              {index(head_dim)});
+        Tiles(
+            context_.target.rows, rows, q_rows, q_stride, w, b.PtrAdd(scores, offset(panel, kPanelBytes)),
+            score_stride,
+            [&](int height) {
+              return FloatMicroKernel(module_,
+                                      {height, Scalar::kF32, q_stride, kPanelBytes, score_stride, 0});
+            },
+            index(head_dim));
       });
 
       // Softmax, without the division: results are scaled by 1 / sum at the end.
@@ -112,8 +117,8 @@ void KernelTiler::Attention() {
       for_rows([&](ValueId row, ValueId i, ValueId) {
         const ValueId query = b.Add(q0, i);
         const ValueId score_row = b.PtrAdd(scores, offset(row, score_stride));
-        const ValueId see_lo =
-            b.Splat(b.Convert(window > 0 ? b.Max(index(0), b.Sub(query, index(half))) : index(0), ir::I32Type()));
+        const ValueId see_lo = b.Splat(
+            b.Convert(window > 0 ? b.Max(index(0), b.Sub(query, index(half))) : index(0), ir::I32Type()));
         const ValueId last = b.Sub(length, index(1));
         const ValueId see_hi =
             b.Splat(b.Convert(window > 0 ? b.Min(last, b.Add(query, index(half))) : last, ir::I32Type()));
@@ -134,8 +139,8 @@ void KernelTiler::Attention() {
             b.For(index(0), panels, 1, {b.F32V(0)}, [&](ValueId panel, const std::vector<ValueId>& carried) {
               const ValueId byte = offset(panel, kPanelBytes);
               const ValueId score = b.Load(ir::F32x16(), score_row, byte);
-              const ValueId weight = b.Emit(
-                  OpKind::kSelect, {seen(panel), EmitExp(b, b.Sub(score, maximum)), b.F32V(0)});
+              const ValueId weight =
+                  b.Emit(OpKind::kSelect, {seen(panel), EmitExp(b, b.Sub(score, maximum)), b.F32V(0)});
               b.Store(weight, score_row, byte);
               return std::vector<ValueId>{b.Add(carried[0], weight)};
             })[0];
@@ -151,11 +156,14 @@ void KernelTiler::Attention() {
           const ValueId column = offset(panel, kPanelBytes);
           const ValueId head_byte = offset(kv, head_dim * kFloat);
           const ValueId from = b.Add(offset(b.Add(first_token, lo), v.stride), b.Add(head_byte, column));
-          Tiles(rows, scores, score_stride, b.PtrAdd(v.ptr, from), b.PtrAdd(results, column), q_stride,
-                [&](int height) {
-                  return FloatMicroKernel(module_, {height, Scalar::kF32, score_stride, v.stride, q_stride, lanes});
-                },
-                {key_count});
+          Tiles(
+              context_.target.rows, rows, scores, score_stride, b.PtrAdd(v.ptr, from),
+              b.PtrAdd(results, column), q_stride,
+              [&](int height) {
+                return FloatMicroKernel(module_,
+                                        {height, Scalar::kF32, score_stride, v.stride, q_stride, lanes});
+              },
+              key_count);
         });
       }
 

@@ -45,8 +45,8 @@ class KernelTiler {
   void RowWise();
   void Embed();
   void MeanPool();
-  Status Linear();     // tile_linear.cpp
-  void Attention();    // tile_attention.cpp
+  Status Linear();   // tile_linear.cpp
+  void Attention();  // tile_attention.cpp
 
   ir::ValueId TablePtr(Table table) const;
   // The 32-bit field at `field` bytes of an entry, as an index.
@@ -55,9 +55,9 @@ class KernelTiler {
   ir::ValueId Scratch(int64_t bytes, const std::string& name);
 
   int64_t PackOf(const ir::Type& type) const;
-  Memory MemoryOf(ir::ValueId tensor) const;        // of a parameter or result
+  Memory MemoryOf(ir::ValueId tensor) const;         // of a parameter or result
   Row RowAt(const Memory& memory, ir::ValueId row);  // row: an index
-  Row WeightRow(ir::ValueId weight);                // gains and tables: the whole of it
+  Row WeightRow(ir::ValueId weight);                 // gains and tables: the whole of it
   Row ScratchRow(ir::ValueId value, const ir::Type& type);
   RowContext ContextOf(ir::ValueId token);
   bool Has(ir::OpKind kind) const;
@@ -71,12 +71,15 @@ class KernelTiler {
   // ---- linear ----
   struct Range;
   std::vector<Range> Ranges() const;
-  void Unit(const Range& range, ir::ValueId unit, int64_t width, ir::ValueId b0, ir::ValueId b1, ir::ValueId a,
-            int64_t a_stride);
-  void EpilogueRow(const Range& range, ir::ValueId token, ir::ValueId unit, int64_t width, const Row& tile_row);
-  // Calls the micro-kernel of the right height for each register tile of `rows` rows (an index) at `a`.
-  void Tiles(ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w, ir::ValueId out, int64_t out_stride,
-             const std::function<ir::FunctionId(int)>& micro, const std::vector<ir::ValueId>& more_arguments);
+  void Unit(const Range& range, ir::ValueId unit, int64_t width, ir::ValueId b0, ir::ValueId b1,
+            ir::ValueId a, int64_t a_stride);
+  void EpilogueRow(const Range& range, ir::ValueId token, ir::ValueId unit, int64_t width,
+                   const Row& tile_row);
+  // Calls the micro-kernel of the right height, at most `height`, for each register tile of `rows` rows (an index) at
+  // `a`. Its last argument is `last_argument`, or the tile's number where that is invalid.
+  void Tiles(int64_t height, ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w,
+             ir::ValueId out, int64_t out_stride, const std::function<ir::FunctionId(int)>& micro,
+             const ir::ValueId& last_argument);
 
   ir::Module& module_;
   const ir::Function& kernel_;

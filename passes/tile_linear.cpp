@@ -26,8 +26,8 @@ constexpr int64_t kFloat = 4;
 
 // Columns of the linear that one chain of epilogue ops serves.
 struct KernelTiler::Range {
-  int64_t first = 0, columns = 0;   // in units: first; in columns: how many the chain's head has
-  std::vector<ir::OpId> ops;        // of the chain, in order; selecting ops (slice, deinterleave) are its heads
+  int64_t first = 0, columns = 0;  // in units: first; in columns: how many the chain's head has
+  std::vector<ir::OpId> ops;  // of the chain, in order; selecting ops (slice, deinterleave) are its heads
 };
 
 // One range for the whole result if somebody reads or returns it as it is, one for each slice, and one for all
@@ -76,8 +76,8 @@ Status KernelTiler::Linear() {
   const int64_t pack = linear.Int(Attr::kPack), unit = linear.Int(Attr::kUnit);
   if (pack == 0 || unit == 0) return Err("kernel @{}: its linear has no layout", kernel_.name);
   if (ir::IsActivationQuant(x_type.scalar) != (kernel_.type(linear.operands[1]).scalar == Scalar::kQ8_0)) {
-    return Err("kernel @{}: a linear takes {} activations with {} weights", kernel_.name, ir::Name(x_type.scalar),
-               ir::Name(kernel_.type(linear.operands[1]).scalar));
+    return Err("kernel @{}: a linear takes {} activations with {} weights", kernel_.name,
+               ir::Name(x_type.scalar), ir::Name(kernel_.type(linear.operands[1]).scalar));
   }
   const bool from_prologue = kernel_.value(x).def == ir::Value::Def::kResult;
   const int64_t block = context_.target.row_block;
@@ -100,7 +100,8 @@ Status KernelTiler::Linear() {
     const ValueId a = from_prologue ? packed : b_->PtrAdd(pointer_.at(x), b_->Mul(b0, b_->Index(a_stride)));
     for (const Range& range : Ranges()) {
       const bool ways = !range.ops.empty() && kernel_.op(range.ops[0]).kind == OpKind::kDeinterleave;
-      const int64_t width = ways ? kernel_.op(range.ops[0]).Int(Attr::kGranule) : unit;  // of a whole unit's chain
+      const int64_t width =
+          ways ? kernel_.op(range.ops[0]).Int(Attr::kGranule) : unit;  // of a whole unit's chain
       const int64_t whole = range.columns / width, rest = range.columns % width;
       const auto clamp = [&](int64_t lo, int64_t hi, int64_t columns) {
         b_->For(b_->Max(c0_, b_->Index(lo)), b_->Min(c1_, b_->Index(hi)), 1,
@@ -113,16 +114,16 @@ Status KernelTiler::Linear() {
   return {};
 }
 
-void KernelTiler::Tiles(ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out, int64_t out_stride,
-                        const std::function<ir::FunctionId(int)>& micro, const std::vector<ValueId>& more_arguments) {
-  const int64_t height = context_.target.rows;
+void KernelTiler::Tiles(int64_t height, ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out,
+                        int64_t out_stride, const std::function<ir::FunctionId(int)>& micro,
+                        const ValueId& last_argument) {
   const ValueId tiles = b_->Div(b_->Add(rows, b_->Index(height - 1)), b_->Index(height));
   b_->For(b_->Index(0), tiles, 1, [&](ValueId i) {
     const ValueId first = b_->Div(b_->Mul(i, rows), tiles);
     const ValueId end = b_->Div(b_->Mul(b_->Add(i, b_->Index(1)), rows), tiles);
     std::vector<ValueId> arguments = {b_->PtrAdd(a, b_->Mul(first, b_->Index(a_stride))), w,
                                       b_->PtrAdd(out, b_->Mul(first, b_->Index(out_stride)))};
-    arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+    arguments.push_back(last_argument.valid() ? last_argument : i);
     b_->Switch(b_->Sub(end, first), height,
                [&](int64_t rows_of_tile) { b_->EmitCall(micro(static_cast<int>(rows_of_tile)), arguments); });
   });
@@ -156,7 +157,8 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
     out = b_->PtrAdd(MemoryOf(direct).ptr, b_->Add(b_->Mul(b0, b_->Index(out_stride)), column));
   } else {
     out = ScratchRow(linear.results[0],
-                     Type::Tensor(Scalar::kF32, panels * kPanelColumns * context_.target.row_block)).place.ptr;
+                     Type::Tensor(Scalar::kF32, panels * kPanelColumns * context_.target.row_block))
+              .place.ptr;
   }
 
   b_->For(b_->Index(0), b_->Index(panels), 1, [&](ValueId p) {
@@ -164,7 +166,7 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
     const ValueId w = b_->PtrAdd(pointer_.at(linear.operands[1]), b_->Mul(index, b_->Index(panel_bytes)));
     const ValueId panel_out = b_->PtrAdd(out, b_->Mul(p, b_->Index(kPanelColumns * kFloat)));
     if (weight == Scalar::kQ8_0) {
-      Tiles(rows, a, a_stride, w, panel_out, out_stride,
+      Tiles(context_.target.Rows(x_type.scalar), rows, a, a_stride, w, panel_out, out_stride,
             [&](int height) {
               return IntegerMicroKernel(module_, context_.target,
                                         {height, k, x_type.scalar, linear.Int(Attr::kPack), out_stride});
@@ -172,9 +174,12 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
             {});
     } else {
       const int64_t w_stride = kPanelColumns * (weight == Scalar::kF32 ? 4 : 2);
-      Tiles(rows, a, a_stride, w, panel_out, out_stride,
-            [&](int height) { return FloatMicroKernel(module_, {height, weight, a_stride, w_stride, out_stride, 0}); },
-            {b_->Index(k)});
+      Tiles(
+          context_.target.Rows(x_type.scalar), rows, a, a_stride, w, panel_out, out_stride,
+          [&](int height) {
+            return FloatMicroKernel(module_, {height, weight, a_stride, w_stride, out_stride, 0});
+          },
+          b_->Index(k));
     }
   });
   if (direct.valid()) return;
@@ -187,7 +192,8 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
 }
 
 // `unit` counts from the range's first unit.
-void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, int64_t width, const Row& tile_row) {
+void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, int64_t width,
+                              const Row& tile_row) {
   const ir::Op& linear = kernel_.op(shape_.anchor);
   RowContext context = ContextOf(token);
   Rows rows;

@@ -58,8 +58,11 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
   const ValueId a = function.AddParam(ir::PtrType(), "a");
   const ValueId w = function.AddParam(ir::PtrType(), "w");
   const ValueId out = function.AddParam(ir::PtrType(), "out");
+  const ValueId tile_index = function.AddParam(ir::IndexType(), "tile");
   ir::Builder b(module, id);
 
+  // The panel after this one is the next that this thread reads. One of the tiles that share a panel fetches it.
+  const ValueId prefetch = b.Emit(OpKind::kCmpEq, {tile_index, b.Index(0)});
   const int64_t rows = tile.rows, blocks = tile.columns / ir::kQuantBlock;
   const bool quads = tile.pack == 4;
   const int64_t stride = RowStride(tile.activation, tile.columns, tile.pack);
@@ -106,10 +109,11 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
           }
           return next;
         });
-    // The panel after this one is the next that this thread reads.
-    for (int64_t line = 0; line < kBlockBytes; line += kLine) {
-      b.Emit(OpKind::kPrefetch, {w_base, b.Index(panel + line)});
-    }
+    b.If(prefetch, [&] {
+      for (int64_t line = 0; line < kBlockBytes; line += kLine) {
+        b.Emit(OpKind::kPrefetch, {w_base, b.Index(panel + line)});
+      }
+    });
     const ValueId scales_byte = b.Add(b.Mul(block, b.Index(kScaleBytes)), b.Index(tile.columns * kPanelColumns));
     const ValueId weight_scales =
         b.Convert(b.Load(Type::Vector(Scalar::kF16, ir::kLanes), w, scales_byte), ir::F32x16());

@@ -8,8 +8,9 @@
 namespace ggufc::passes {
 
 // A product of quantised activation records (docs/ir.md) with one packed q8_0 panel:
-//   micro(a: ptr, w: ptr, out: ptr)
+//   micro(a: ptr, w: ptr, out: ptr, tile: index)
 //   out[r][c] = sum over blocks of dot(a[r][block], w[c][block]) * (scale_w[c][block] * scale_a[r][block])
+// `tile` counts the register tiles that share the panel; tile 0 prefetches the panel behind it.
 struct IntegerTile {
   int rows = 1;
   int64_t columns = 0;     // k: columns of an activation row

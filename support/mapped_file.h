@@ -22,6 +22,8 @@ class MappedFile {
 
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  // Lets the system take back the pages that lie wholly within `part` of bytes(). They are read again when touched.
+  void Release(std::span<const uint8_t> part) const;
 
  private:
   std::string path_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "tools/bench_roofline.h"
 #include "tools/command_line.h"
 #include "tools/encode.h"
 #include "tools/line_reader.h"
@@ -28,7 +29,9 @@ constexpr CommandHelp kHelp = {
 Examples:
   ggufc bench model.gguf
   ggufc bench model.gguf --tokens 11,512 --threads 1 --json
-  ggufc bench model.gguf --batch docs.jsonl)"};
+  ggufc bench model.gguf --batch docs.jsonl
+  ggufc bench model.gguf --roofline --svg roofline.svg
+  ggufc bench model.gguf --roofline --target avx2 --cycles)"};
 
 constexpr double kMeasureSeconds = 1.0;
 constexpr int kLeastRuns = 5;
@@ -42,6 +45,7 @@ struct BenchFlags {
   std::string batch;
   bool json = false;
   bool serve = false;
+  RooflineFlags roofline;
 };
 
 struct Workload {
@@ -56,39 +60,47 @@ struct Measurement {
   double median = 0, least = 0, most = 0;  // ms
   int runs = 0;
   double gmacs = 0;
-  std::vector<KernelTime> kernels;  // seconds of one run
+  std::vector<int64_t> step_nanoseconds;  // of one run: for each step the median
+  std::vector<KernelTime> kernels;        // the same by kernel
 };
+
+template <typename T>
+T Median(std::vector<T>& values) {
+  std::ranges::sort(values);
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// Adds a document of `tokens` ids that depend on nothing but their number: BOS, made-up tokens, EOS.
+Status AddDocument(const compiler::Model& model, int64_t tokens, Workload& work) {
+  const frontend::ModelConfig& config = model.config();
+  if (tokens < 1 || tokens > config.context_length) {
+    return Err("{}: {} tokens are asked for (the model takes 1 to {})", model.file().path(), tokens,
+               config.context_length);
+  }
+  if (work.tokens() + tokens > runtime::kMaxBatchTokens) {
+    return Err("{}: more than {} tokens in one call", model.file().path(), runtime::kMaxBatchTokens);
+  }
+  ASSIGN_OR_RETURN(const uint32_t bos, model.file().GetU32Or("tokenizer.ggml.bos_token_id", 1));
+  ASSIGN_OR_RETURN(const uint32_t eos, model.file().GetU32Or("tokenizer.ggml.eos_token_id", 2));
+  const auto vocab = static_cast<uint64_t>(config.vocab);
+  // The first tokens are control and byte tokens; texts have few of them.
+  const uint64_t least = std::min<uint64_t>(1000, vocab / 2);
+  uint32_t state = static_cast<uint32_t>(tokens);
+  for (int64_t i = 0; i < tokens; ++i) {
+    state = state * 1664525u + 1013904223u;  // Numerical Recipes
+    uint64_t id = least + (uint64_t{state} * (vocab - least) >> 32);
+    if (i == 0) id = bos;
+    if (i > 0 && i == tokens - 1) id = eos;
+    work.ids.push_back(static_cast<int32_t>(std::min(id, vocab - 1)));
+  }
+  work.lengths.push_back(static_cast<int32_t>(tokens));
+  return {};
+}
 
 class Bench {
  public:
   Bench(const compiler::Model& model, compiler::Engine& engine) : model_(model), engine_(engine) {}
-
-  // Adds a document of `tokens` ids that depend on nothing but their number: BOS, made-up tokens, EOS.
-  Status AddDocument(int64_t tokens, Workload& work) const {
-    const frontend::ModelConfig& config = model_.config();
-    if (tokens < 1 || tokens > config.context_length) {
-      return Err("{}: {} tokens are asked for (the model takes 1 to {})", model_.file().path(), tokens,
-                 config.context_length);
-    }
-    if (work.tokens() + tokens > runtime::kMaxBatchTokens) {
-      return Err("{}: more than {} tokens in one call", model_.file().path(), runtime::kMaxBatchTokens);
-    }
-    ASSIGN_OR_RETURN(const uint32_t bos, model_.file().GetU32Or("tokenizer.ggml.bos_token_id", 1));
-    ASSIGN_OR_RETURN(const uint32_t eos, model_.file().GetU32Or("tokenizer.ggml.eos_token_id", 2));
-    const auto vocab = static_cast<uint64_t>(config.vocab);
-    // The first tokens are control and byte tokens; texts have few of them.
-    const uint64_t least = std::min<uint64_t>(1000, vocab / 2);
-    uint32_t state = static_cast<uint32_t>(tokens);
-    for (int64_t i = 0; i < tokens; ++i) {
-      state = state * 1664525u + 1013904223u;  // Numerical Recipes
-      uint64_t id = least + (uint64_t{state} * (vocab - least) >> 32);
-      if (i == 0) id = bos;
-      if (i > 0 && i == tokens - 1) id = eos;
-      work.ids.push_back(static_cast<int32_t>(std::min(id, vocab - 1)));
-    }
-    work.lengths.push_back(static_cast<int32_t>(tokens));
-    return {};
-  }
 
   // Milliseconds of one run.
   Result<double> Run(const Workload& work) {
@@ -104,28 +116,28 @@ class Bench {
     // The first run takes memory from the system; the second meets warm caches.
     RETURN_IF_ERROR(Run(work).map([](double) {}));
     RETURN_IF_ERROR(Run(work).map([](double) {}));
-    const std::vector<int64_t> before = engine_.executor().stats().step_nanoseconds;
+    std::vector<int64_t> before = engine_.executor().stats().step_nanoseconds;
+    std::vector<std::vector<int64_t>> steps(before.size());  // nanoseconds of each run
     std::vector<double> times;
     double sum = 0;
     while (times.size() < kLeastRuns || (sum < 1e3 * kMeasureSeconds && times.size() < kMostRuns)) {
       ASSIGN_OR_RETURN(times.emplace_back(), Run(work));
       sum += times.back();
+      std::vector<int64_t> after = engine_.executor().stats().step_nanoseconds;
+      for (size_t i = 0; i < steps.size(); ++i) steps[i].push_back(after[i] - before[i]);
+      before = std::move(after);
     }
-    std::vector<int64_t> nanoseconds = engine_.executor().stats().step_nanoseconds;
-    for (size_t i = 0; i < nanoseconds.size() && i < before.size(); ++i) nanoseconds[i] -= before[i];
 
     Measurement result;
-    std::ranges::sort(times);
-    const size_t middle = times.size() / 2;
     result.documents = static_cast<int64_t>(work.lengths.size());
     result.tokens = work.tokens();
-    result.median = times.size() % 2 == 1 ? times[middle] : (times[middle - 1] + times[middle]) / 2;
+    result.median = Median(times);  // sorts them
     result.least = times.front();
     result.most = times.back();
     result.runs = static_cast<int>(times.size());
     result.gmacs = BatchMultiplyAdds(model_.config(), work.lengths) / result.median * 1e-6;
-    result.kernels = KernelTimes(engine_.executor().program(), nanoseconds);
-    for (KernelTime& kernel : result.kernels) kernel.seconds /= result.runs;
+    for (std::vector<int64_t>& step : steps) result.step_nanoseconds.push_back(Median(step));
+    result.kernels = KernelTimes(engine_.executor().program(), result.step_nanoseconds);
     return result;
   }
 
@@ -225,7 +237,8 @@ std::string Answer(Bench& bench, std::string_view line) {
     int64_t tokens = 0;
     const auto [next, error] = std::from_chars(at, end, tokens);
     if (error != std::errc() || (next != end && *next != ',')) return wrong("`run N[,N...]` is expected");
-    if (const Status status = bench.AddDocument(tokens, work); !status) return wrong(status.error().message);
+    if (const Status status = AddDocument(bench.model(), tokens, work); !status)
+      return wrong(status.error().message);
     if (next == end) break;
     at = next + 1;
   }
@@ -246,6 +259,24 @@ Status Serve(Bench& bench) {
   }
 }
 
+// `all` is empty where the machine cannot run the target's code, and the lengths are all there is to say.
+Status PrintStudy(const compiler::Model& model, const compiler::CompileOptions& options,
+                  const BenchFlags& flags, const std::vector<Workload>& workloads,
+                  const std::vector<Measurement>& all) {
+  std::vector<RooflineBatch> batches;
+  for (size_t i = 0; i < workloads.size(); ++i) {
+    RooflineBatch& batch = batches.emplace_back();
+    batch.lengths = workloads[i].lengths;
+    if (all.empty()) continue;
+    const Measurement& m = all[i];
+    batch.measured = {
+        .median_ms = m.median, .min_ms = m.least, .max_ms = m.most, .runs = m.runs, .step_seconds = {}};
+    for (const int64_t step : m.step_nanoseconds)
+      batch.measured.step_seconds.push_back(1e-9 * static_cast<double>(step));
+  }
+  return PrintRoofline(model, options, flags.roofline, flags.threads, flags.json, batches);
+}
+
 Status RunAll(const BenchFlags& flags) {
   ASSIGN_OR_RETURN(const compiler::CompileOptions options, flags.model.Options());
   ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Model> model, OpenModel(flags.model.model));
@@ -254,11 +285,6 @@ Status RunAll(const BenchFlags& flags) {
   if (!flags.batch.empty()) {
     ASSIGN_OR_RETURN(batch, ReadWorkload(*model, flags.batch));
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Engine> engine,
-                   MakeEngine(*model, options, flags.threads, /*profile=*/true));
-  Bench bench(*model, *engine);
-  if (flags.serve) return Serve(bench);
-
   std::vector<int64_t> lengths = flags.tokens;
   if (lengths.empty() && !batch) {
     for (const int64_t length : {11, 64, 512, 2048}) {
@@ -266,8 +292,15 @@ Status RunAll(const BenchFlags& flags) {
     }
     if (lengths.empty()) lengths.push_back(model->config().context_length);
   }
-  for (const int64_t length : lengths) RETURN_IF_ERROR(bench.AddDocument(length, workloads.emplace_back()));
+  for (const int64_t length : lengths) RETURN_IF_ERROR(AddDocument(*model, length, workloads.emplace_back()));
   if (batch) workloads.push_back(std::move(*batch));
+  if (flags.roofline.roofline && !codegen::HostRuns(*options.target))
+    return PrintStudy(*model, options, flags, workloads, {});
+
+  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Engine> engine,
+                   MakeEngine(*model, options, flags.threads, /*profile=*/true));
+  Bench bench(*model, *engine);
+  if (flags.serve) return Serve(bench);
 
   std::vector<Measurement> all;
   Progress progress;
@@ -276,6 +309,7 @@ Status RunAll(const BenchFlags& flags) {
     ASSIGN_OR_RETURN(all.emplace_back(), bench.Measure(work));
   }
   progress.Clear();
+  if (flags.roofline.roofline) return PrintStudy(*model, options, flags, workloads, all);
   return WriteToStdout(flags.json ? AsJson(bench, flags, all) : AsText(bench, flags, all));
 }
 
@@ -290,19 +324,21 @@ int RunBench(const Arguments& arguments) {
                             ->delimiter(',')
                             ->allow_extra_args(false)
                             ->check(CLI::Range(int64_t{1}, int64_t{1} << 20).description(""))
-                            ->option_text("N[,N...]");
+                            ->type_name("N[,N...]");
   CLI::Option* batch =
       line.app()
           .add_option("--batch", flags.batch,
                       "also measure all documents of FILE in one call (as embed --input takes them)")
-          ->option_text("FILE");
+          ->type_name("FILE");
   AddThreads(line.app(), flags.threads);
   CLI::Option* json = line.app().add_flag("--json", flags.json, "a JSON array with an object a length");
-  line.app()
-      .add_flag("--serve", flags.serve, "measure what standard input asks for, see below")
-      ->excludes(tokens)
-      ->excludes(batch)
-      ->excludes(json);
+  CLI::Option* serve =
+      line.app()
+          .add_flag("--serve", flags.serve, "measure what standard input asks for, see below")
+          ->excludes(tokens)
+          ->excludes(batch)
+          ->excludes(json);
+  flags.roofline.Add(line.app(), serve);
   flags.model.AddTarget(line.app());
   if (const auto status = line.Parse(arguments)) return *status;
   const Status status = RunAll(flags);

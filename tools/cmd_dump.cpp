@@ -103,18 +103,17 @@ int RunDump(const Arguments& arguments) {
   CLI::Option* stage = line.app()
                            .add_option("--stage", flags.stage, "graph (default), kernel, loop, llvm or asm")
                            ->check(OneOf({"graph", "kernel", "loop", "llvm", "asm"}))
-                           ->option_text("NAME");
+                           ->type_name("NAME");
   std::string names;
   for (size_t i = 0; i < passes.size(); ++i)
-    names += fmt::format("{}{}", i == 0 ? "" : i == 5 ? ",\n" : ", ", passes[i]);
+    names += fmt::format("{}{}", i == 0 ? "" : i % 5 == 0 ? ",\n" : ", ", passes[i]);
   CLI::Option* after =
       line.app()
-          .add_option("--after", flags.after, fmt::format("the program after this pass: {}", names))
+          .add_option("--after", flags.after, fmt::format("the program after this pass:\n{}", names))
           ->check(OneOf(passes))
           ->excludes(stage)
-          ->option_text("PASS");
-  CLI::Option* dir =
-      line.app().add_option("--dir", flags.dir, "where --after-all writes")->option_text("DIR");
+          ->type_name("PASS");
+  CLI::Option* dir = line.app().add_option("--dir", flags.dir, "where --after-all writes")->type_name("DIR");
   CLI::Option* all = line.app().add_flag("--after-all", flags.after_all,
                                          "the program after each pass, into files NN-PASS.tir");
   all->excludes(stage)->excludes(after)->needs(dir);

@@ -183,15 +183,15 @@ int RunEmbed(const Arguments& arguments) {
                   "a document longer than the model's context: error (default), or\ntruncate: cut its end "
                   "off, keep EOS")
       ->check(OneOf({"error", "truncate"}))
-      ->option_text("error|truncate");
+      ->type_name("error|truncate");
   line.app()
       .add_option("--output", flags.output,
                   "write to FILE, which appears when all is done; - is standard output\n(default)")
-      ->option_text("FILE|-");
+      ->type_name("FILE|-");
   line.app()
       .add_option("--format", flags.format, "jsonl (default), npy or text")
       ->check(OneOf({"jsonl", "npy", "text"}))
-      ->option_text("NAME");
+      ->type_name("NAME");
   flags.model.AddDims(line.app());
   AddThreads(line.app(), flags.threads);
   flags.model.AddTarget(line.app());

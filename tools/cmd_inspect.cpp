@@ -89,7 +89,7 @@ Result<Inspection> Gather(const compiler::Model& model, const compiler::CompileO
                    {"global_every", number(c.global_every)},
                    {"context_length", number(c.context_length)},
                    {"vocab", number(c.vocab)},
-                   {"rms_eps", number(c.rms_eps)},
+                   {"rms_eps", number(static_cast<float>(c.rms_eps))},
                    {"rope_theta_global", number(c.rope_theta_global)},
                    {"rope_theta_local", number(c.rope_theta_local)},
                    {"dense_hidden", number(c.dense_hidden)},
@@ -139,11 +139,11 @@ std::string AsText(const compiler::Model& model, const compiler::CompileOptions&
   out += fmt::format("\n  memory for T tokens in B documents: {} + {} T + {} B bytes, {} a thread\n",
                      Grouped(i.built.program.arena_bytes), Grouped(i.built.program.arena_bytes_t),
                      Grouped(i.built.program.arena_bytes_b), Grouped(i.built.program.scratch_bytes));
-  out += fmt::format(
-      "  multiply-adds: {:.1f} M a token, {:.1f} M a document, attention {:.1f} M for a document of 512 "
-      "tokens\n",
-      1e-6 * work.linear_per_token, 1e-6 * work.dense_per_document,
-      1e-6 * AttentionMultiplyAdds(model.config(), 512));
+  const auto whole = [](double value) { return Grouped(static_cast<int64_t>(value)); };
+  out +=
+      fmt::format("  multiply-adds: {} a token, {} a document; attention of {} tokens: {}\n",
+                  whole(work.linear_per_token), whole(work.dense_per_document), model.config().context_length,
+                  whole(AttentionMultiplyAdds(model.config(), model.config().context_length)));
   out += model.warnings().empty() ? "\nNo warnings\n" : "\nWarnings\n";
   for (const std::string& warning : model.warnings()) out += fmt::format("  {}\n", warning);
   return out;

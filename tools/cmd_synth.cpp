@@ -31,15 +31,12 @@ int RunSynth(const Arguments& arguments) {
   std::string output;
   std::string tokenizer;
   std::string type = "q8_0";
-  line.app()
-      .add_option("-o,--output", output, "the file to write (required)")
-      ->required()
-      ->option_text("FILE");
+  line.app().add_option("-o,--output", output, "the file to write (required)")->required()->type_name("FILE");
   line.app()
       .add_option("--tokenizer", tokenizer, "take the vocabulary from a Hugging Face tokenizer.json")
-      ->option_text("FILE");
+      ->type_name("FILE");
   const auto number = [&](const char* flag, auto& value, const char* what) {
-    line.app().add_option(flag, value, fmt::format("{} ({})", what, value))->option_text("N");
+    line.app().add_option(flag, value, fmt::format("{} ({})", what, value))->type_name("N");
   };
   number("--layers", options.layers, "layers");
   number("--dim", options.dim, "width of the residual stream");
@@ -56,7 +53,7 @@ int RunSynth(const Arguments& arguments) {
   line.app()
       .add_option("--type", type, "of all matrices: q8_0 (default), f32, f16, bf16")
       ->check(OneOf({"q8_0", "f32", "f16", "bf16"}))
-      ->option_text("NAME");
+      ->type_name("NAME");
   if (const auto status = line.Parse(arguments)) return *status;
   const Result<frontend::GgmlType> parsed = ParseType(type);
   if (!parsed) return line.UsageError(parsed.error().message);

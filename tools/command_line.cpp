@@ -20,6 +20,11 @@ class HelpFormatter : public CLI::Formatter {
                        make_groups(app, mode), help_.examples);
   }
 
+  // Without CLI11's notes on what excludes what: a wrong combination gets a message of its own.
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+  }
+
  private:
   CommandHelp help_;
 };
@@ -103,30 +108,29 @@ CLI::Validator OneOf(std::vector<std::string> names) {
 }
 
 void ModelFlags::AddModel(CLI::App& app) {
-  app.add_option("MODEL", model, "the model, a GGUF file")->required()->group("");
+  app.add_option("MODEL", model, "the model, a GGUF file")->required();
 }
 
 void ModelFlags::AddTarget(CLI::App& app) {
   std::vector<std::string> targets = {"native"};
   for (const codegen::Target& row : codegen::Targets()) targets.emplace_back(row.name());
-  app.add_option(
-         "--target", target,
-         fmt::format("instructions to use: {}. native: the best this machine has", fmt::join(targets, ", ")))
+  app.add_option("--target", target,
+                 fmt::format("instructions to use: {};\nnative (default): the best this machine has",
+                             fmt::join(targets, ", ")))
       ->check(OneOf(targets))
-      ->option_text("NAME");
-  app.add_option(
-         "--activations", activations,
-         "bits of activations in products with q8_0 weights: i16 (default, exact to\n1e-8), i8 (fast with "
-         "VNNI), i7 (fast with AVX2)")
+      ->type_name("NAME");
+  app.add_option("--activations", activations,
+                 "bits of activations in products with q8_0 weights: i16 (default, 1 - cos to\n"
+                 "exact below 1e-7), i8 (fast with VNNI), i7 (fast with AVX2)")
       ->check(OneOf({"i16", "i8", "i7"}))
-      ->option_text("MODE");
+      ->type_name("MODE");
 }
 
 void ModelFlags::AddDims(CLI::App& app) {
   app.add_option("--dims", dims,
                  "keep the first N numbers of an embedding (this family is trained for\n768, 512, 256, 128)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30).description(""))
-      ->option_text("N");
+      ->type_name("N");
   app.add_flag("--no-normalize", no_normalize, "do not scale embeddings to length 1");
 }
 
@@ -142,7 +146,7 @@ Result<compiler::CompileOptions> ModelFlags::Options() const {
 void AddThreads(CLI::App& app, int& threads) {
   app.add_option("--threads", threads, "threads to compute with (default: all cores this process may use)")
       ->check(CLI::Range(1, runtime::ThreadPool::kMaxThreads).description(""))
-      ->option_text("N");
+      ->type_name("N");
 }
 
 Result<std::unique_ptr<compiler::Model>> OpenModel(const std::string& path) {

@@ -14,13 +14,13 @@ void InputFlags::Add(CLI::App& app) {
                  "read documents from FILE: JSON lines, {\"text\": \"...\"} or {\"ids\": [...]}, or\nplain "
                  "lines when its name "
                  "ends in .txt; - is standard input (JSON lines)")
-      ->option_text("FILE|-");
+      ->type_name("FILE|-");
   app.add_option("--ids", ids, "a document as token ids, taken as they are; may be repeated")
       ->allow_extra_args(false)
-      ->option_text("2,10,1");
+      ->type_name("ID[,ID...]");
   app.add_option("--prompt", prompt, fmt::format("put a task prompt before each text: {}", names))
-      ->option_text("NAME");
-  app.add_option("--title", title, "the title of the texts, for --prompt document")->option_text("TITLE");
+      ->type_name("NAME");
+  app.add_option("--title", title, "the title of the texts, for --prompt document")->type_name("TITLE");
 }
 
 Status InputFlags::Check(const std::vector<std::string>& texts) const {

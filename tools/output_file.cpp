@@ -20,7 +20,7 @@ constexpr size_t kBufferBytes = size_t{1} << 18;
 Result<OutputFile> OutputFile::Create(const std::string& path) {
   OutputFile file;
   file.name_ = path;
-  if (path == "-") {
+  if (path == "-" || path == "/dev/stdout") {
     file.name_ = "standard output";
     file.fd_ = STDOUT_FILENO;
     return file;

@@ -10,7 +10,7 @@
 namespace ggufc::tools {
 
 // Buffered. A regular file is written beside its target and renamed by Finish(); until then the target is untouched, and
-// an OutputFile that goes before that leaves nothing behind. "-" is standard output; that and targets that are no regular
+// an OutputFile that goes before that leaves nothing behind. "-" (or /dev/stdout) is standard output; that and targets that are no regular
 // files (a device, a pipe) are written as the bytes come. Errors name the file and say what the system said.
 class OutputFile {
  public:

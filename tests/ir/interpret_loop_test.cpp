@@ -221,7 +221,7 @@ TEST(LoopMemory, RefusesMemoryThatNoTestNeeds) {
 
 // ---- launches ---------------------------------------------------------------------------------------------
 
-// Counts visits of each (row, column unit): out[row][unit] += 1 where the output starts as zero, written by @clear.
+// Counts visits of each row and column unit: out[row][unit] += 1, from the zeros that @clear writes.
 std::string CountingModule(const std::string& domain) {
   return fmt::format(R"(module @m stage loop
     func @forward(%ids: i32[T], %p: i32[T], %k: i32[T], %s: i32[B,4], %q: i32[Q,4], %out: f32[B,16]) {{

@@ -11,7 +11,7 @@ namespace {
 
 int32_t Bits32(float value) { return std::bit_cast<int32_t>(value); }
 
-// The bits of 16 lanes of an expression on %a = i - 8.5 and %b = b[i] (f32), or their bitcasts %ia, %ib (i32).
+// The bits of 16 lanes of an expression on %a = i - 8.5 and %b = i + 7.5, or their bitcasts %ia and %ib.
 std::vector<int32_t> Lanes(const std::string& line, const char* type = "f32x16") {
   const std::string store = std::string(type) == "i1x16"
                                 ? "%yes = const {value=1} : i32x16\n%no = const {value=0} : i32x16\n"

@@ -29,8 +29,8 @@ kernel @k(%out: ptr, %ids: ptr, %positions: ptr, %slots: ptr, %sequences: ptr, %
                      domain, body, more);
 }
 
-// The same, but the kernel's output is memory whose bytes become the module's output, a number a byte: bits survive that
-// would not survive as floating-point numbers.
+// The same, but the kernel's output is memory whose bytes become the module's output, a number a byte: bits
+// survive that would not survive as floating-point numbers.
 inline std::string BytesText(const std::string& body) {
   std::string text = KernelText(body, "rows(B) cols(1)", R"(
 kernel @bytes(%from: ptr, %to: ptr, %scratch: ptr, %ra: index, %rb: index, %ca: index, %cb: index) rows(B) cols(1) {

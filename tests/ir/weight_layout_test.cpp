@@ -64,8 +64,8 @@ TEST(WeightLayout, EncodeAndDequantizeAgree) {
     ASSERT_EQ(static_cast<int64_t>(bytes.size()), FileBytes(type));
     const std::vector<double> back = Dequantize(type, bytes);
     for (size_t i = 0; i < values.size(); ++i) {
-      // Whole numbers of 7 bits are exact in all but q8_0, whose scale is max / 127 rounded to 11 bits and whose
-      // quotient is off by half a step at most.
+      // Whole numbers of 7 bits are exact in all but q8_0, whose scale is max / 127 rounded to 11 bits and
+      // whose quotient is off by half a step at most.
       const double limit = scalar == Scalar::kQ8_0 ? 0.5 + 128 * 0x1p-11 : 0;
       EXPECT_NEAR(back[i], values[i], limit) << Name(scalar) << " " << i;
     }
