@@ -16,7 +16,7 @@ struct AsmLoop {
 
 struct AsmFunction {
   std::vector<std::string> instructions;  // "vpaddd %ymm0, %ymm1, %ymm1"
-  std::vector<AsmLoop> loops;             // in the order of their jumps, so inner loops come first
+  std::vector<AsmLoop> loops;             // in the order of their jumps
 };
 
 // The function of that name; empty when there is none.

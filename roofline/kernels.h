@@ -1,13 +1,14 @@
-// What each kernel of a model asks of a machine for a given batch: multiply-adds and bytes, counted from shapes.
+// What each kernel of a model asks of a machine for a given batch: multiply-adds and bytes, counted from
+// shapes.
 //
-// Operations. A multiply-add is two operations. Linears: rows x in x out, without padding. Attention: scores and sums of
-// values for the pairs of tokens that see each other. The work on rows (norms, rope, softmax, quantisation, gelu) does not
-// count, so what it costs shows as distance from the roof.
+// Operations. A multiply-add is two operations. Linears: rows x in x out, without padding. Attention: scores
+// and sums of values for the pairs of tokens that see each other. The work on rows (norms, rope, softmax,
+// quantisation, gelu) does not count, so what it costs shows as distance from the roof.
 //
-// Bytes, cold: weights as packed, each read from DRAM once. A model's weights do not fit caches; what one kernel writes and
-// the next one reads does, and does not count. Bytes, warm: what goes to and from the caches when the weights are there
-// too: weights once a block of rows, inputs and results once, keys and values once a query tile. The tables of a batch (ids,
-// positions) are left out.
+// Bytes, cold: weights as packed, each read from DRAM once. A model's weights do not fit caches; what one
+// kernel writes and the next one reads does, and does not count. Bytes, warm: what goes to and from the
+// caches when the weights are there too: weights once a block of rows, inputs and results once, keys and
+// values once a query tile. The tables of a batch (ids, positions) are left out.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,8 @@ struct Cost {
 // The module as the passes of the kernel stage leave it: what CountCalls takes.
 Result<ir::Module> KernelStage(const compiler::Model& model, const compiler::CompileOptions& options);
 
-// The calls of `forward`, in order: those of the runtime's steps. `module` is at the kernel stage, with layouts; `lengths`
-// are the tokens of each sequence, each > 0.
+// The calls of `forward`, in order: those of the runtime's steps. `module` is at the kernel stage, with
+// layouts; `lengths` are the tokens of each sequence, each > 0.
 std::vector<Cost> CountCalls(const ir::Module& module, const codegen::Target& target,
                              std::span<const int32_t> lengths);
 

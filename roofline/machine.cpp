@@ -22,8 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kLeastRuns = 5;
-// Long against a rendezvous of threads (1 us), short against the time slices of a busy system (3 ms and more), so that
-// some runs are not interrupted.
+// Long against a rendezvous of threads (1 us), short against the time slices of a busy system (3 ms and
+// more), so that some runs are not interrupted.
 constexpr double kRunSeconds = 0.002;
 constexpr int64_t kLeastDramBytes = int64_t{256} << 20, kMostDramBytes = int64_t{1} << 30;
 
@@ -157,7 +157,8 @@ Rate BothRates(runtime::ThreadPool& one, runtime::ThreadPool& all, double second
                const std::function<void(int, int64_t)>& run) {
   Rate rate;
   rate.one = work * BestRate(one, seconds, run);
-  // Several threads can do what one can: where they measure less, something else kept one of them from running.
+  // Several threads can do what one can: where they measure less, something else kept one of them from
+  // running.
   rate.all = std::max(rate.one, all.threads() > 1 ? work * BestRate(all, seconds, run) : 0);
   return rate;
 }

@@ -1,5 +1,6 @@
-// What a machine can do at most: multiply-adds a second, and bytes a second from each level of its memory, for one core
-// and for all threads of a run. A roof is the best of several short runs, because what disturbs a run only slows it.
+// What a machine can do at most: multiply-adds a second, and bytes a second from each level of its memory,
+// for one core and for all threads of a run. A roof is the best of several short runs, because what disturbs
+// a run only slows it.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +62,8 @@ struct MeasureOptions {
   double seconds_a_roof = 0.15;  // for one rate: a roof has two
 };
 
-// Measures this machine, which runs the target's code (codegen::HostRuns). Takes some three seconds and, for DRAM, up to a
-// gigabyte of memory for as long.
+// Measures this machine, which runs the target's code (codegen::HostRuns). Takes some three seconds and, for
+// DRAM, up to a gigabyte of memory for as long.
 Result<Machine> MeasureMachine(const codegen::Target& target, const MeasureOptions& options = {});
 
 }  // namespace ggufc::roofline

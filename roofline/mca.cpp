@@ -1,6 +1,8 @@
-// A micro-kernel is an outer loop over blocks with an inner loop over the k of a block, or a single loop. llvm-mca follows
-// no jumps, so the region it is given is one turn of the outer loop with the inner loop's body written out as often as it
-// runs; what a turn does under a condition (prefetch the next panel) counts as done. How often, and how many multiply-adds that is, comes from the loop IR; the instructions from the assembly.
+// A micro-kernel is an outer loop over blocks with an inner loop over the k of a block, or a single loop.
+// llvm-mca follows no jumps, so the region it is given is one turn of the outer loop with the inner loop's
+// body written out as often as it runs; what a turn does under a condition (prefetch the next panel) counts
+// as done. How often, and how many multiply-adds that is, comes from the loop IR; the instructions from the
+// assembly.
 #include "roofline/mca.h"
 
 #include <fcntl.h>
@@ -23,7 +25,8 @@ namespace {
 
 using ir::OpKind;
 
-// Turns of the outer loop that a figure is averaged over: the start and the end of the pipeline are less than one.
+// Turns of the outer loop that a figure is averaged over: the start and the end of the pipeline are less than
+// one.
 constexpr int kIterations = 20;
 
 // What the loop IR of a micro-kernel says.
@@ -77,8 +80,8 @@ std::optional<Shape> ShapeOf(const ir::Function& function) {
   return shape;
 }
 
-// Two regions of assembly: one turn of the outer loop, and the turns of its inner loop alone. Nothing when the code does
-// not have the loops of the IR.
+// Two regions of assembly: one turn of the outer loop, and the turns of its inner loop alone. Nothing when
+// the code does not have the loops of the IR.
 std::optional<std::pair<std::string, std::string>> Regions(const Shape& shape, const AsmFunction& code) {
   std::vector<AsmLoop> inner;
   for (const AsmLoop& loop : code.loops) {

@@ -1,5 +1,6 @@
-// Cycles of micro-kernels by llvm-mca's model of a processor: what can be said of a target that this machine cannot run, and
-// how much of the time in a tile is its block epilogue. The model has all data in L1 and predicts all branches.
+// Cycles of micro-kernels by llvm-mca's model of a processor: what can be said of a target that this machine
+// cannot run, and how much of the time in a tile is its block epilogue. The model has all data in L1 and
+// predicts all branches.
 #pragma once
 
 #include <cstdint>

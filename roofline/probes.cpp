@@ -16,8 +16,9 @@ using ir::ValueId;
 
 constexpr int64_t kVectorBytes = 64;  // of i32x16 and f32x16
 
-// Vectors of 16 lanes that stay in registers beside an operand, a constant (the ones of vpmaddwd) and a product. 6 on
-// avx2 are 12 ymm, 28 on avx512: more than latency times throughput (4 to 7 cycles, at most 2 a cycle) needs.
+// Vectors of 16 lanes that stay in registers beside an operand, a constant (the ones of vpmaddwd) and a
+// product. 6 on avx2 are 12 ymm, 28 on avx512: more than latency times throughput (4 to 7 cycles, at most 2 a
+// cycle) needs.
 int Accumulators(const codegen::Target& target) {
   const int registers_each = 512 / target.vector_bits;
   return std::max(1, (target.vector_registers - 4) / registers_each);
@@ -109,7 +110,8 @@ void AddRead(ir::Module& module, const codegen::Target& target) {
            });
 }
 
-// x ^ a and x + b in turn: neither the compiler nor the processor can merge two of them, and each takes a cycle.
+// x ^ a and x + b in turn: neither the compiler nor the processor can merge two of them, and each takes a
+// cycle.
 void AddChain(ir::Module& module) {
   const Type index = ir::IndexType();
   AddProbe(module, "chain", {index, ir::PtrType(), ir::PtrType()},

@@ -1,9 +1,9 @@
-// The loops that measure a machine's roofs, as loop-stage IR: they go through the same code generator as the model's
-// kernels, so a roof is what generated code could reach, not what another compiler's code does.
+// The loops that measure a machine's roofs, as loop-stage IR: they go through the same code generator as the
+// model's kernels, so a roof is what generated code could reach, not what another compiler's code does.
 //
-//   dot.<arithmetic>(turns, data, out)   multiply-adds in registers: independent accumulators, as many as the target's
-//                                        registers hold; each is also an operand of its own multiplication, so that
-//                                        nothing can be hoisted out of the loop
+//   dot.<arithmetic>(turns, data, out)   multiply-adds in registers: as many independent accumulators as the
+//                                        target's registers hold; each is also an operand of its own
+//                                        multiplication, so that nothing can be hoisted out of the loop
 //   read(passes, data, bytes, out)       reads `bytes` (a multiple of kReadTurn) at `data`, `passes` times
 //   chain(turns, data, out)              dependent integer additions, one a cycle
 //

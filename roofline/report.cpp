@@ -167,7 +167,7 @@ std::string TextReport(const Study& study) {
   } else {
     out += "this machine cannot run the target's code: nothing is measured\n";
   }
-  for (const BatchResult& batch : study.batches) out += "\n" + BatchText(study, batch);
+  for (const BatchResult& batch : study.batches) out += fmt::format("\n{}", BatchText(study, batch));
   out +=
       "\nops: two a multiply-add of linears and attention; norms, softmax and quantisation do not count\n"
       "cold: weights from DRAM, the rest in cache; warm: all bytes to and from the cache that holds them "

@@ -12,9 +12,9 @@ namespace ggufc::roofline {
 // The machine's roofs and ridge points, a table of kernels for each batch, and the floor of its latency.
 std::string TextReport(const Study& study);
 
-// One object a batch, in their order: tokens, documents, threads, median_ms, min_ms, max_ms and runs as `bench --json` has
-// them (null when nothing was measured), and `roofline`: the machine, the kernels, and the floors. Rates are a second;
-// operations are two a multiply-add.
+// One object a batch, in their order: tokens, documents, threads, median_ms, min_ms, max_ms and runs as
+// `bench --json` has them (null when nothing was measured), and `roofline`: the machine, the kernels, and the
+// floors. Rates are a second; operations are two a multiply-add.
 nlohmann::ordered_json JsonReport(const Study& study);
 
 // Multiply-adds a cycle for each micro-kernel and height.

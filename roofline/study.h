@@ -1,5 +1,5 @@
-// Costs, a machine's roofs and measured times put together: which resource bounds each kernel, how near to its roof it runs,
-// and what the latency of a forward pass cannot fall below.
+// Costs, a machine's roofs and measured times put together: which resource bounds each kernel, how near to
+// its roof it runs, and what the latency of a forward pass cannot fall below.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ struct KernelResult {
   int64_t macs = 0;
   int64_t weight_bytes = 0;
   int64_t cache_bytes = 0;
-  // With a machine. Seconds that the calls take at least: multiplying at the peak, weights from DRAM, everything from the
-  // nearest cache that holds what a call touches (`level`).
+  // With a machine. Seconds that the calls take at least: multiplying at the peak, weights from DRAM,
+  // everything from the nearest cache that holds what a call touches (`level`).
   double compute_seconds = 0, dram_seconds = 0, cache_seconds = 0;
   std::string level;
   double cold_floor = 0, warm_floor = 0;  // sums over calls of the larger of compute and memory

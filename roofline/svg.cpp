@@ -13,7 +13,7 @@ namespace {
 constexpr double kWidth = 1000, kHeight = 640;
 constexpr double kLeft = 74, kRight = 946, kTop = 78, kBottom = 572;
 constexpr double kLabelHeight = 13;   // of a point's label
-constexpr double kClusterWidth = 46;  // points nearer than this share a column of labels
+constexpr double kClusterWidth = 84;  // points nearer than a label is wide share a column of labels
 
 // Hues that stay apart on light and on dark ground; one a batch.
 constexpr const char* kColors[] = {"#2f7ed8", "#d1495b", "#2a9d6f", "#c77d0a", "#8e5bd0", "#0e9aa7"};
@@ -187,9 +187,9 @@ class Drawing {
     }
   }
 
-  // Labels stand to the right of their points, in columns where points are near each other: each as near to the height of
-  // its point as its neighbours allow. Labels that would overlap form a block, which lies at the mean of what its labels
-  // want, and blocks that would overlap merge.
+  // Labels stand to the right of their points, in columns where points are near each other: each as near to
+  // the height of its point as its neighbours allow. Labels that would overlap form a block, which lies at
+  // the mean of what its labels want, and blocks that would overlap merge.
   static void PlaceLabels(std::vector<Point*>& column) {
     std::ranges::sort(column, {}, [](const Point* point) { return point->y; });
     struct Block {
@@ -217,6 +217,8 @@ class Drawing {
     }
   }
 
+  static const char* Color(const Point& point) { return kColors[point.batch % std::size(kColors)]; }
+
   void Points() {
     std::vector<Point*> order;
     for (Point& point : points_) {
@@ -234,12 +236,13 @@ class Drawing {
       PlaceLabels(column);
       for (const Point* point : column) {
         Line(point->x, point->y, label_x - 2, point->label_y, "lead");
-        Text(label_x, point->label_y + 3.5, point->kernel, "class=\"small label\"");
+        Text(label_x, point->label_y + 3.5, point->kernel,
+             fmt::format("class=\"small label\" style=\"fill: {}\"", Color(*point)));
       }
       first = last;
     }
     for (const Point& point : points_) {
-      const char* const color = kColors[point.batch % std::size(kColors)];
+      const char* const color = Color(point);
       out_ += fmt::format(
           "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\" fill=\"{}\" stroke=\"{}\" stroke-width=\"1.6\">"
           "<title>{}: {:.1f} ops/B, {:.1f} GOPS</title></circle>\n",

@@ -25,8 +25,9 @@ struct RooflineBatch {
   roofline::Measured measured;
 };
 
-// Measures the machine with `threads` threads if it runs the target, and prints the study; draws it where the flags ask for
-// that. Cycles are counted on request and for targets that cannot run; without llvm-mca a warning takes their place.
+// Measures the machine with `threads` threads if it runs the target, and prints the study; draws it where the
+// flags ask for that. Cycles are counted on request and for targets that cannot run; without llvm-mca a
+// warning takes their place.
 Status PrintRoofline(const compiler::Model& model, const compiler::CompileOptions& options,
                      const RooflineFlags& flags, int threads, bool json,
                      std::span<const RooflineBatch> batches);

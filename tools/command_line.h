@@ -45,8 +45,8 @@ struct CommandHelp {
   const char* examples;  // behind the options
 };
 
-// The flags of one subcommand. CLI11 does the work; arguments behind the declared positional ones are texts, which are
-// taken as they are: CLI11 would read a text in square brackets as a list.
+// The flags of one subcommand. CLI11 does the work; arguments behind the declared positional ones are texts,
+// which are taken as they are: CLI11 would read a text in square brackets as a list.
 class CommandLine {
  public:
   explicit CommandLine(const CommandHelp& help);

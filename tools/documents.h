@@ -1,8 +1,9 @@
-// The texts and token lists that a command works on, one after another: from its arguments, or from a file of which one
-// line at a time is in memory.
+// The texts and token lists that a command works on, one after another: from its arguments, or from a file of
+// which one line at a time is in memory.
 //
-// A file whose name ends in .txt has a text on each line (LF or CRLF). Any other file, and standard input, has a JSON object
-// on each line, with a `text` (a string) or `ids` (token ids); its other keys are kept. A byte order mark is skipped.
+// A file whose name ends in .txt has a text on each line (LF or CRLF). Any other file, and standard input,
+// has a JSON object on each line, with a `text` (a string) or `ids` (token ids); its other keys are kept. A
+// byte order mark is skipped.
 #pragma once
 
 #include <cstdint>

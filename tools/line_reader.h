@@ -17,7 +17,8 @@ class LineReader {
   LineReader& operator=(LineReader&&) = delete;
   ~LineReader();
 
-  // The next line without its LF; false at the end. A last line needs no LF. The first line loses a UTF-8 byte order mark.
+  // The next line without its LF; false at the end. A last line needs no LF. The first line loses a UTF-8
+  // byte order mark.
   Result<bool> Next(std::string& line);
 
   const std::string& name() const { return name_; }

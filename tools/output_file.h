@@ -9,9 +9,10 @@
 
 namespace ggufc::tools {
 
-// Buffered. A regular file is written beside its target and renamed by Finish(); until then the target is untouched, and
-// an OutputFile that goes before that leaves nothing behind. "-" (or /dev/stdout) is standard output; that and targets that are no regular
-// files (a device, a pipe) are written as the bytes come. Errors name the file and say what the system said.
+// Buffered. A regular file is written beside its target and renamed by Finish(); until then the target is
+// untouched, and an OutputFile that goes before that leaves nothing behind. "-" (or /dev/stdout) is standard
+// output; that and targets that are no regular files (a device, a pipe) are written as the bytes come. Errors
+// name the file and say what the system said.
 class OutputFile {
  public:
   static Result<OutputFile> Create(const std::string& path);

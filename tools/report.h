@@ -14,7 +14,8 @@ namespace ggufc::tools {
 // 1234567 -> "1,234,567"
 std::string Grouped(int64_t value);
 
-// Multiply-adds of one batch: linears, attention (only pairs of tokens that see each other) and the dense modules.
+// Multiply-adds of one batch: linears, attention (only pairs of tokens that see each other) and the dense
+// modules.
 struct MultiplyAdds {
   double linear_per_token = 0;
   double dense_per_document = 0;

@@ -49,8 +49,8 @@ class LineWriter final : public VectorWriter {
   std::string line_;
 };
 
-// The header has a fixed size, so that it can be written last. Where the output cannot go back to its start the rows wait
-// in an unnamed temporary file.
+// The header has a fixed size, so that it can be written last. Where the output cannot go back to its start
+// the rows wait in an unnamed temporary file.
 class NpyWriter final : public VectorWriter {
  public:
   NpyWriter(OutputFile file, int64_t dims) : file_(std::move(file)), dims_(dims) {}

@@ -1,5 +1,5 @@
-// Wrong input: exit status 1 for what a file or a text holds, 2 for the command line; a message that says what is wrong
-// and where; nothing on standard output and no output file.
+// Wrong input: exit status 1 for what a file or a text holds, 2 for the command line; a message that says
+// what is wrong and where; nothing on standard output and no output file.
 #include <gmock/gmock.h>
 #include <unistd.h>
 

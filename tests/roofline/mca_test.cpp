@@ -1,0 +1,87 @@
+// Loops are found in assembly text, and cycles come from llvm-mca where it is installed.
+#include "roofline/mca.h"
+
+#include <gtest/gtest.h>
+
+#include "roofline/assembly.h"
+#include "roofline/report.h"
+#include "study_fixture.h"
+
+namespace ggufc::testing {
+namespace {
+
+TEST(AssemblyTest, FindsNestedLoopsOfAFunction) {
+  constexpr std::string_view kText = R"(
+other:
+	ret
+.Lfunc_end0:
+f.x.h2:                                 # @f
+	xorl	%eax, %eax
+	.p2align	4, 0x90
+.LBB1_1:                                # outer
+	movl	%eax, %ecx
+.LBB1_2:
+	decl	%ecx
+	jne	.LBB1_2
+	incl	%eax
+	jb	.LBB1_1
+	jmp	.LBB1_9
+.LBB1_9:
+	retq
+.Lfunc_end1:
+)";
+  const roofline::AsmFunction code = roofline::FindFunction(kText, "f.x.h2");
+  ASSERT_EQ(code.instructions.size(), 8u);
+  EXPECT_EQ(code.instructions[0], "xorl %eax, %eax");
+  ASSERT_EQ(code.loops.size(), 2u);
+  EXPECT_EQ(code.loops[0].first, 2u);
+  EXPECT_EQ(code.loops[0].last, 4u);
+  EXPECT_EQ(code.loops[1].first, 1u);
+  EXPECT_EQ(code.loops[1].last, 6u);
+  EXPECT_TRUE(code.loops[1].Contains(code.loops[0]));
+  EXPECT_TRUE(roofline::FindFunction(kText, "f.x").instructions.empty());
+  EXPECT_TRUE(roofline::FindFunction(kText, "f").instructions.empty());
+}
+
+TEST(CyclesTest, WithoutTheToolThereIsAnError) {
+  const TinyModel tiny("no-tool");
+  const compiler::CompileOptions options = tiny.Options("avx512vnni");
+  const compiler::CompiledModel compiled = Value(compiler::Compile(tiny.model(), options));
+  for (const char* tool : {"ggufc-there-is-no-such-tool", "/bin/false", "/bin/true"}) {
+    const auto cycles = roofline::CountCycles(compiled.module, *options.target, options.emit,
+                                              {.tool = tool, .cpu = "znver4"});
+    ASSERT_FALSE(cycles.has_value()) << tool;
+    EXPECT_NE(cycles.error().message.find(tool), std::string::npos) << cycles.error().message;
+  }
+}
+
+TEST(CyclesTest, EveryHeightOfEveryMicroKernelHasFigures) {
+  const TinyModel tiny("cycles");
+  for (const char* target : {"avx2", "avxvnni", "avx512vnni"}) {
+    const compiler::CompileOptions options = tiny.Options(target);
+    const compiler::CompiledModel compiled = Value(compiler::Compile(tiny.model(), options));
+    const auto cycles = roofline::CountCycles(compiled.module, *options.target, options.emit);
+    if (!cycles.has_value()) GTEST_SKIP() << cycles.error().message;
+    size_t tiles = 0, micros = 0;
+    for (const ir::Function& function : compiled.module.functions)
+      micros += function.kind == ir::Function::Kind::kMicro;
+    for (const roofline::MicroKernel& kernel : cycles->kernels) {
+      for (const roofline::TileCycles& tile : kernel.tiles) {
+        ++tiles;
+        // A block of 32 k for 16 columns, or one k.
+        EXPECT_TRUE(tile.macs == tile.rows * 16 * 32 || tile.macs == tile.rows * 16) << kernel.name;
+        // No processor has more than four 512-bit multipliers of bytes.
+        EXPECT_GT(tile.MacsPerCycle(), 0) << kernel.name;
+        EXPECT_LT(tile.MacsPerCycle(), 256) << kernel.name;
+      }
+    }
+    EXPECT_EQ(tiles, micros) << target;
+    const std::string text = roofline::TextReport(*cycles);
+    for (const roofline::MicroKernel& kernel : cycles->kernels) {
+      EXPECT_NE(text.find("\n" + kernel.name + " "), std::string::npos) << text;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ggufc::testing
