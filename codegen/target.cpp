@@ -41,6 +41,7 @@ ir::TargetInfo Info(const char* name, int rows, bool sums_in_registers, int pack
   info.pack_q7 = pack_q7;
   info.seven_bit_dot = seven_bit_dot;
   info.seven_bit_rows = 5;
+  info.widen_panels = rows == 6;
   info.row_block = 48;
   return info;
 }

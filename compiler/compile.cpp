@@ -59,8 +59,8 @@ Result<const runtime::Tokenizer*> Model::tokenizer() {
       return Err("{}: tokenizer.ggml.tokens has {} entries, token_embd.weight {} rows", file_.path(),
                  vocabulary.pieces.size(), config_.vocab);
     }
-    const runtime::VocabularyView view{vocabulary.pieces, vocabulary.scores,  vocabulary.types,
-                                       vocabulary.bos,    vocabulary.eos,     vocabulary.unknown,
+    const runtime::VocabularyView view{vocabulary.pieces,  vocabulary.scores,  vocabulary.types,
+                                       vocabulary.bos,     vocabulary.eos,     vocabulary.unknown,
                                        vocabulary.add_bos, vocabulary.add_eos, vocabulary.add_space_prefix};
     ASSIGN_OR_RETURN(tokenizer_, WithContext(file_.path(), runtime::Tokenizer::Create(view)));
   }
@@ -101,10 +101,10 @@ Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
     compiled.times.each_pass.emplace_back(report.pass->name, report.seconds);
     return observer ? observer(report, module) : Status();
   };
-  RETURN_IF_ERROR(WithContext(
-      model.file().path(), passes::RunPipeline(compiled.module, ContextOf(model, options), observe)));
-  ASSIGN_OR_RETURN(compiled.built,
-                   BuildProgram(compiled.module, model.file(), model.config().vocab, model.config().context_length));
+  RETURN_IF_ERROR(WithContext(model.file().path(),
+                              passes::RunPipeline(compiled.module, ContextOf(model, options), observe)));
+  ASSIGN_OR_RETURN(compiled.built, BuildProgram(compiled.module, model.file(), model.config().vocab,
+                                                model.config().context_length));
   for (std::string& kernel : compiled.built.program.kernels) kernel.insert(0, options.emit.symbol_prefix);
   watch.AddTo(compiled.times.passes);
 
@@ -127,13 +127,14 @@ Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel c
   }
   watch.AddTo(times.load);
 
-  ASSIGN_OR_RETURN(engine->weights_, runtime::PageMemory::Allocate(built.program.weights_bytes, "packed weights"));
+  ASSIGN_OR_RETURN(engine->weights_,
+                   runtime::PageMemory::Allocate(built.program.weights_bytes, "packed weights"));
   RETURN_IF_ERROR(PackWeights(model.file(), built.jobs, engine->weights_.data()));
   watch.AddTo(times.pack);
 
-  ASSIGN_OR_RETURN(engine->executor_, runtime::Executor::Create(built.program, std::move(kernels),
-                                                                engine->weights_.bytes(), model.file().bytes(),
-                                                                options));
+  ASSIGN_OR_RETURN(engine->executor_,
+                   runtime::Executor::Create(built.program, std::move(kernels), engine->weights_.bytes(),
+                                             model.file().bytes(), options));
   return engine;
 }
 

@@ -52,10 +52,10 @@ class Model {
 };
 
 struct CompileOptions {
-  const codegen::Target* target = nullptr;  // null: the most capable that this machine runs
+  const codegen::Target* target = nullptr;    // null: the most capable that this machine runs
   ir::Scalar activations = ir::Scalar::kQ16;  // kQ16, kQ8, kQ7: for linears on q8_0 weights
-  int64_t dims = 0;                         // floats of an embedding, 0: all; at most the model's
-  bool normalize = true;                    // embeddings of length 1
+  int64_t dims = 0;                           // floats of an embedding, 0: all; at most the model's
+  bool normalize = true;                      // embeddings of length 1
   codegen::EmitOptions emit;
 };
 
@@ -72,9 +72,9 @@ struct CompileTimes {
 
 struct CompiledModel {
   const codegen::Target* target = nullptr;
-  ir::Module module;             // loop stage
-  BuiltProgram built;            // steps and pack jobs; the jobs point into the model's file
-  std::vector<uint8_t> object;   // ELF
+  ir::Module module;            // loop stage
+  BuiltProgram built;           // steps and pack jobs; the jobs point into the model's file
+  std::vector<uint8_t> object;  // ELF
   CompileTimes times;
 };
 

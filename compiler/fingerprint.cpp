@@ -19,8 +19,9 @@ Result<std::string> Fingerprint(const Model& model, const CompileOptions& option
   if (!state) return Err("{}: no memory for its fingerprint", path);
   XXH3_128bits_reset(state.get());
   const int64_t dims = options.dims > 0 ? options.dims : model.config().output_dim;
-  const std::string settings = fmt::format("numerics={} dims={} normalize={} activations={}", kNumericsVersion, dims,
-                                           options.normalize, ActivationsName(options.activations));
+  const std::string settings =
+      fmt::format("numerics={} dims={} normalize={} activations={}", kNumericsVersion, dims,
+                  options.normalize, ActivationsName(options.activations));
   XXH3_128bits_update(state.get(), settings.data(), settings.size());
 
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);

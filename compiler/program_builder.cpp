@@ -139,7 +139,8 @@ class ProgramBuilder {
       for (const ir::WeightId id : source->sources) tensors.push_back(&module_.weight(id));
     }
     for (const ir::Weight* part : tensors) {
-      if (part->def != ir::Weight::Def::kTensor) return Err("weight @{}: @{} is not a tensor", weight.name, part->name);
+      if (part->def != ir::Weight::Def::kTensor)
+        return Err("weight @{}: @{} is not a tensor", weight.name, part->name);
       ASSIGN_OR_RETURN(const frontend::Tensor* tensor, file_.GetTensor(part->name));
       job.sources.push_back({tensor->data.data(), TypeOf(tensor->type), static_cast<int64_t>(tensor->rows()),
                              static_cast<int64_t>(tensor->row_length())});

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "frontend/float_formats.h"
 #include "support/check.h"
+#include "support/float_formats.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -26,7 +26,7 @@ void EncodeQ8_0Block(const float* values, uint8_t* out) {
   for (uint64_t i = 0; i < kBlock; ++i) largest = std::max(largest, std::fabs(values[i]));
   const float scale = largest / 127.0f;
   const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
-  const uint16_t half = FloatToHalf(scale);
+  const uint16_t half = F32ToF16(scale);
   std::memcpy(out, &half, sizeof(half));
   for (uint64_t i = 0; i < kBlock; ++i) {
     // Half away from zero, like roundf, by truncation: |x * inverse| is at most 127 and a rounding error.
@@ -67,14 +67,14 @@ void DequantizeRow(const Tensor& tensor, uint64_t row, float* out) {
       std::memcpy(out, from, length * sizeof(float));
       return;
     case GgmlType::F16:
-      for (uint64_t i = 0; i < length; ++i) out[i] = HalfToFloat(Load<uint16_t>(from + 2 * i));
+      for (uint64_t i = 0; i < length; ++i) out[i] = F16ToF32(Load<uint16_t>(from + 2 * i));
       return;
     case GgmlType::BF16:
-      for (uint64_t i = 0; i < length; ++i) out[i] = Bf16ToFloat(Load<uint16_t>(from + 2 * i));
+      for (uint64_t i = 0; i < length; ++i) out[i] = BF16ToF32(Load<uint16_t>(from + 2 * i));
       return;
     case GgmlType::Q8_0:
       for (uint64_t b = 0; b < length / kBlock; ++b, from += kBlockBytes) {
-        const float scale = HalfToFloat(Load<uint16_t>(from));
+        const float scale = F16ToF32(Load<uint16_t>(from));
         for (uint64_t i = 0; i < kBlock; ++i) {
           out[b * kBlock + i] = scale * static_cast<float>(static_cast<int8_t>(from[2 + i]));
         }
@@ -90,13 +90,13 @@ void EncodeRow(GgmlType type, std::span<const float> values, uint8_t* out) {
       return;
     case GgmlType::F16:
       for (size_t i = 0; i < values.size(); ++i) {
-        const uint16_t half = FloatToHalf(values[i]);
+        const uint16_t half = F32ToF16(values[i]);
         std::memcpy(out + 2 * i, &half, sizeof(half));
       }
       return;
     case GgmlType::BF16:
       for (size_t i = 0; i < values.size(); ++i) {
-        const uint16_t bf16 = FloatToBf16(values[i]);
+        const uint16_t bf16 = F32ToBF16(values[i]);
         std::memcpy(out + 2 * i, &bf16, sizeof(bf16));
       }
       return;

@@ -1,9 +1,9 @@
 // Choices, lanes, conversions, memory and dots: the ops that are not arithmetic on lanes of one type.
 #include <cstring>
 
-#include "ir/float_bits.h"
 #include "ir/loop_lanes.h"
 #include "support/check.h"
+#include "support/float_formats.h"
 
 namespace ggufc::ir::loop {
 namespace {

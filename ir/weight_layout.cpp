@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "ir/float_bits.h"
 #include "support/check.h"
+#include "support/float_formats.h"
 
 namespace ggufc::ir {
 namespace {

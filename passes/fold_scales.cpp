@@ -12,7 +12,8 @@ using ir::OpKind;
 ir::WeightId ScaledGain(ir::Module& module, ir::WeightId gain, double factor) {
   std::string name = module.weight(gain).name + ".scaled";
   while (const auto known = module.FindWeight(name)) {
-    if (module.weight(*known).factor == factor && module.weight(*known).sources == std::vector{gain}) return *known;
+    if (module.weight(*known).factor == factor && module.weight(*known).sources == std::vector{gain})
+      return *known;
     name += '_';
   }
   ir::Weight weight;
@@ -25,7 +26,8 @@ ir::WeightId ScaledGain(ir::Module& module, ir::WeightId gain, double factor) {
 }
 
 // Folds one scale op into what defines its operand. Every op on the way must have no other user.
-bool Fold(ir::Module& module, ir::Function& function, const std::vector<uint32_t>& uses, const ir::Op& scale) {
+bool Fold(ir::Module& module, ir::Function& function, const std::vector<uint32_t>& uses,
+          const ir::Op& scale) {
   const double factor = scale.Float(Attr::kScale);
   ir::ValueId value = scale.operands[0];
   while (true) {

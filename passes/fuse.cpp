@@ -32,7 +32,7 @@ struct Kernel {
   std::string name;
   OpKind anchor = OpKind::kReturn;  // kReturn: row-wise only
   ir::Symbol rows = ir::Symbol::kT;
-  int64_t unit = 0;               // columns of the anchor that its epilogue needs together, 0: any
+  int64_t unit = 0;  // columns of the anchor that its epilogue needs together, 0: any
   std::vector<OpId> prologue;
   std::vector<OpId> rest;  // anchor and epilogue
 };
@@ -53,7 +53,8 @@ class Fuser {
 
  private:
   static bool IsAnchor(OpKind kind) {
-    return kind == OpKind::kEmbed || kind == OpKind::kLinear || kind == OpKind::kAttention || kind == OpKind::kMeanPool;
+    return kind == OpKind::kEmbed || kind == OpKind::kLinear || kind == OpKind::kAttention ||
+           kind == OpKind::kMeanPool;
   }
 
   bool IsTensorInput(ValueId id) const { return old_.value(id).def == ir::Value::Def::kResult; }
@@ -85,7 +86,8 @@ class Fuser {
     for (const ValueId operand : op.operands) {
       if (old_.value(operand).def == ir::Value::Def::kWeight) continue;
       const int of = kernel_of_[operand.index];
-      if (of < 0 || kernels_[static_cast<size_t>(of)].anchor != OpKind::kLinear || InPrologue(of, operand)) return kNone;
+      if (of < 0 || kernels_[static_cast<size_t>(of)].anchor != OpKind::kLinear || InPrologue(of, operand))
+        return kNone;
       if (kernel != kNone && kernel != of) return kNone;
       kernel = of;
     }
@@ -111,7 +113,8 @@ class Fuser {
     if (op.kind == OpKind::kLinear || op.kind == OpKind::kSlice) return id;
     if (op.kind != OpKind::kDeinterleave) return PartOf(op.operands[0]);
     const auto& ops = kernels_[static_cast<size_t>(kernel_of_[value.index])].rest;
-    return *std::find_if(ops.begin(), ops.end(), [&](OpId of) { return old_.op(of).kind == OpKind::kDeinterleave; });
+    return *std::find_if(ops.begin(), ops.end(),
+                         [&](OpId of) { return old_.op(of).kind == OpKind::kDeinterleave; });
   }
 
   bool OfOnePart(const ir::Op& op) const {
@@ -159,7 +162,8 @@ class Fuser {
       const bool whole = slice.Int(Attr::kSize) % grid == 0 || unit == 0;
       return slice.kind != OpKind::kSlice || (slice.Int(Attr::kOffset) % grid == 0 && whole);
     };
-    return aligned(op) && std::all_of(kernel.rest.begin(), kernel.rest.end(), [&](OpId id) { return aligned(old_.op(id)); });
+    return aligned(op) &&
+           std::all_of(kernel.rest.begin(), kernel.rest.end(), [&](OpId id) { return aligned(old_.op(id)); });
   }
 
   bool HasParts(const Kernel& kernel) const {
@@ -182,7 +186,8 @@ class Fuser {
       for (const ValueId operand : op.operands) Materialize(operand);
       return {};
     }
-    if (op.results.size() != 1) return Err("op {} does not belong to the graph stage", ir::Info(op.kind).name);
+    if (op.results.size() != 1)
+      return Err("op {} does not belong to the graph stage", ir::Info(op.kind).name);
     if (IsAnchor(op.kind)) {
       const bool takes_prologue = op.kind == OpKind::kLinear || op.kind == OpKind::kMeanPool;
       if (!takes_prologue) {
@@ -243,7 +248,8 @@ class Fuser {
       default: {
         // A linear is named by its weight: blk.0.attn_output.weight gives attn_output.
         const ir::Value& weight = old_.value(old_.op(kernel.rest[0]).operands[1]);
-        std::string name = weight.def == ir::Value::Def::kWeight ? module_.weight(weight.weight).name : "linear";
+        std::string name =
+            weight.def == ir::Value::Def::kWeight ? module_.weight(weight.weight).name : "linear";
         if (name.ends_with(".weight")) name.resize(name.size() - 7);
         const size_t dot = name.rfind('.');
         return dot == std::string::npos ? name : name.substr(dot + 1);
@@ -288,7 +294,8 @@ class Fuser {
           if (inner.contains(operand)) continue;
           inner[operand] = function.AddParam(old.type(operand));
           const ir::Value& value = old.value(operand);
-          arguments.push_back(value.def == ir::Value::Def::kWeight ? calls.Weight(value.weight) : outer.at(operand));
+          arguments.push_back(value.def == ir::Value::Def::kWeight ? calls.Weight(value.weight)
+                                                                   : outer.at(operand));
         }
         inner[op.results[0]] = {};  // filled below; a result is never a parameter
       }
@@ -322,7 +329,8 @@ class Fuser {
       for (size_t i = 0; i < escapes.size(); ++i) outer[escapes[i]] = results[i];
     }
     std::vector<ValueId> returned;
-    for (const ValueId value : old.op(old.block(old.body).ops.back()).operands) returned.push_back(outer.at(value));
+    for (const ValueId value : old.op(old.block(old.body).ops.back()).operands)
+      returned.push_back(outer.at(value));
     calls.Return(returned);
     module_ = std::move(out);
   }
@@ -346,7 +354,8 @@ class Fuser {
       if (op.kind != OpKind::kReturn && kernel_of_op[id.index] == kNone) continue;  // dead
       for (const ValueId operand : op.operands) {
         if (!IsTensorInput(operand)) continue;
-        if (kernel_of_op[old_.value(operand).op.index] != kernel_of_op[id.index]) escapes[operand.index] = true;
+        if (kernel_of_op[old_.value(operand).op.index] != kernel_of_op[id.index])
+          escapes[operand.index] = true;
       }
     }
   }

@@ -9,7 +9,9 @@ namespace ggufc::passes {
 
 inline constexpr int64_t kPanelColumns = 16;
 
-inline int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+inline int64_t RoundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 // The ops of a kernel before its anchor, the anchor, and the ops behind it. Without an anchor (row-wise kernels) every
 // op is prologue.

@@ -37,7 +37,8 @@ bool MeetInGatedMul(const ir::Function& function, ValueId a, ValueId b) {
     const ir::Op& op = function.op(id);
     if (op.kind != OpKind::kMul) continue;
     for (int side = 0; side < 2; ++side) {
-      const ValueId l = op.operands[static_cast<size_t>(side)], r = op.operands[static_cast<size_t>(1 - side)];
+      const ValueId l = op.operands[static_cast<size_t>(side)],
+                    r = op.operands[static_cast<size_t>(1 - side)];
       if ((is_gelu_of(l, a) && r == b) || (is_gelu_of(l, b) && r == a)) return true;
     }
   }
@@ -91,14 +92,22 @@ void Merge(ir::Module& module, ir::Function& function, const std::vector<Linear>
   size_t at = linears[0].position;
   const ValueId x = function.op(linears[0].op).operands[0];
   const ValueId all = InsertOp(module, function, function.body, at,
-                               {.kind = OpKind::kLinear, .operands = {x, weight_value}, .results = {}, .attrs = {},
-                                .regions = {}, .callee = {}});
+                               {.kind = OpKind::kLinear,
+                                .operands = {x, weight_value},
+                                .results = {},
+                                .attrs = {},
+                                .regions = {},
+                                .callee = {}});
   int64_t offset = 0;
   for (size_t i = 0; i < linears.size(); ++i) {
     const ValueId old = function.op(linears[i].op).results[0];
     const int64_t size = function.type(old).columns();
-    ir::Op part{.kind = interleave ? OpKind::kDeinterleave : OpKind::kSlice, .operands = {all}, .results = {},
-                .attrs = {}, .regions = {}, .callee = {}};
+    ir::Op part{.kind = interleave ? OpKind::kDeinterleave : OpKind::kSlice,
+                .operands = {all},
+                .results = {},
+                .attrs = {},
+                .regions = {},
+                .callee = {}};
     part.Set(AttrValue::Int(Attr::kSize, size));
     if (interleave) {
       part.Set(AttrValue::Int(Attr::kWay, static_cast<int64_t>(i)));
@@ -131,7 +140,8 @@ Result<bool> MergeLinears(ir::Module& module, const PassContext&) {
   }
   std::erase_if(groups, [](const std::vector<Linear>& group) { return group.size() < 2; });
   // Last group first, so that the positions of the others stay right.
-  std::sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a[0].position > b[0].position; });
+  std::sort(groups.begin(), groups.end(),
+            [](const auto& a, const auto& b) { return a[0].position > b[0].position; });
   for (const auto& group : groups) Merge(module, function, group);
   if (!groups.empty()) EraseDeadOps(function, function.body);
   return !groups.empty();

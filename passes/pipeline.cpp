@@ -35,8 +35,8 @@ const PassInfo* FindPass(std::string_view name) {
 
 Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext& context) {
   if (module.stage != pass.stage) {
-    return Err("{}: takes a module at the {} stage, this one is at the {} stage", pass.name, ir::Name(pass.stage),
-               ir::Name(module.stage));
+    return Err("{}: takes a module at the {} stage, this one is at the {} stage", pass.name,
+               ir::Name(pass.stage), ir::Name(module.stage));
   }
   ASSIGN_OR_RETURN(const bool changed, WithContext(pass.name, pass.run(module, context)));
   if (Status status = ir::Verify(module); !status) {

@@ -57,7 +57,8 @@ class Simplifier {
 
  private:
   // What makes two pure ops equal.
-  using Key = std::tuple<OpKind, std::vector<ValueId>, std::vector<std::pair<int64_t, double>>, int, int, int>;
+  using Key =
+      std::tuple<OpKind, std::vector<ValueId>, std::vector<std::pair<int64_t, double>>, int, int, int>;
 
   Key KeyOf(const Op& op) const {
     std::vector<std::pair<int64_t, double>> attrs;
@@ -66,7 +67,8 @@ class Simplifier {
       attrs.emplace_back(attr.i, attr.f);
     }
     const ir::Type& type = function_.type(op.results[0]);
-    return {op.kind, op.operands, attrs, static_cast<int>(type.form), static_cast<int>(type.scalar), type.lanes};
+    return {op.kind,   op.operands, attrs, static_cast<int>(type.form), static_cast<int>(type.scalar),
+            type.lanes};
   }
 
   std::optional<int64_t> Constant(ValueId id) const { return constants_[id.index]; }
@@ -136,7 +138,8 @@ class Simplifier {
       for (ValueId& operand : op.operands) {
         if (replacement_[operand.index].valid()) operand = replacement_[operand.index];
       }
-      if (op.operands.size() == 2 && op.results.size() == 1 && function_.type(op.results[0]) == ir::IndexType()) {
+      if (op.operands.size() == 2 && op.results.size() == 1 &&
+          function_.type(op.results[0]) == ir::IndexType()) {
         const auto a = Constant(op.operands[0]), b = Constant(op.operands[1]);
         if (const auto folded = a && b ? Fold(op.kind, *a, *b) : std::nullopt) {
           op.kind = OpKind::kConst;
@@ -181,7 +184,8 @@ class Simplifier {
       }
       return false;
     }
-    return !IsPure(op.kind) && op.kind != OpKind::kLoad && op.kind != OpKind::kScratch && op.kind != OpKind::kBuffer;
+    return !IsPure(op.kind) && op.kind != OpKind::kLoad && op.kind != OpKind::kScratch &&
+           op.kind != OpKind::kBuffer;
   }
 
   void ReleaseOperands(const Op& op) {
@@ -197,8 +201,8 @@ class Simplifier {
     for (size_t i = ops.size(); i-- > 0;) {
       const Op& op = function_.op(ops[i]);
       for (const ir::BlockId region : op.regions) Backward(region);
-      const bool used =
-          std::any_of(op.results.begin(), op.results.end(), [&](ValueId result) { return uses_[result.index] > 0; });
+      const bool used = std::any_of(op.results.begin(), op.results.end(),
+                                    [&](ValueId result) { return uses_[result.index] > 0; });
       if (used || op.kind == OpKind::kYield || HasEffect(op)) {
         kept.push_back(ops[i]);
       } else {

@@ -26,9 +26,10 @@ struct Instance {
 ValueId Buffer(ir::Builder& b, const Type& type, int64_t stride, bool key_panels) {
   const bool by_token = type.dims[0].symbol == Symbol::kT;
   const int64_t slack = key_panels ? kKeyPanel * stride : 0;
-  const ValueId buffer = b.Emit(OpKind::kBuffer, {},
-                                {AttrValue::Int(Attr::kBytes, 0), AttrValue::Int(Attr::kBytesT, by_token ? stride : 0),
-                                 AttrValue::Int(Attr::kBytesB, by_token ? slack : stride)});
+  const ValueId buffer =
+      b.Emit(OpKind::kBuffer, {},
+             {AttrValue::Int(Attr::kBytes, 0), AttrValue::Int(Attr::kBytesT, by_token ? stride : 0),
+              AttrValue::Int(Attr::kBytesB, by_token ? slack : stride)});
   b.Name(buffer, "buf");
   return buffer;
 }
@@ -67,7 +68,8 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
   for (const ir::OpId id : ops) {
     const ir::Op& call = old.op(id);
     if (call.kind == OpKind::kReturn) break;
-    if (call.kind != OpKind::kCall) return Err("@{}: {} among the kernel calls", old.name, ir::Info(call.kind).name);
+    if (call.kind != OpKind::kCall)
+      return Err("@{}: {} among the kernel calls", old.name, ir::Info(call.kind).name);
     const ir::Function& kernel = module.function(call.callee);
     const bool dense = !call.results.empty() && call.results.back() == returned;
     Instance& instance = instances[{call.callee, dense}];

@@ -19,8 +19,8 @@ constexpr const char* kTableNames[kTableCount] = {"ids", "positions", "key_slots
 
 }  // namespace
 
-KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const PassContext& context, bool dense_result,
-                         const std::string& name)
+KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const PassContext& context,
+                         bool dense_result, const std::string& name)
     : module_(out),
       kernel_(kernel),
       context_(context),
@@ -61,10 +61,13 @@ Status KernelTiler::CheckTileable() const {
   const auto& ops = kernel_.block(kernel_.body).ops;
   const auto is_anchor = [&](ir::OpId id) {
     const OpKind kind = kernel_.op(id).kind;
-    return kind == OpKind::kEmbed || kind == OpKind::kLinear || kind == OpKind::kAttention || kind == OpKind::kMeanPool;
+    return kind == OpKind::kEmbed || kind == OpKind::kLinear || kind == OpKind::kAttention ||
+           kind == OpKind::kMeanPool;
   };
-  if (std::count_if(ops.begin(), ops.end(), is_anchor) > 1) return Err("kernel @{} has two anchors", kernel_.name);
-  if (Has(OpKind::kRope)) return Err("kernel @{}: rope without a table (rope-tables gives it one)", kernel_.name);
+  if (std::count_if(ops.begin(), ops.end(), is_anchor) > 1)
+    return Err("kernel @{} has two anchors", kernel_.name);
+  if (Has(OpKind::kRope))
+    return Err("kernel @{}: rope without a table (rope-tables gives it one)", kernel_.name);
   if (!shape_.anchor.valid()) return {};
   const ir::Op& anchor = kernel_.op(shape_.anchor);
   const char* name = ir::Info(anchor.kind).name;
@@ -118,7 +121,12 @@ ValueId KernelTiler::LoadTable(Table table, ValueId entry, int64_t entry_bytes, 
 ValueId KernelTiler::Scratch(int64_t bytes, const std::string& name) {
   ir::Function& function = module_.function(function_);
   const ValueId result = function.AddValue(ir::PtrType(), ir::Value::Def::kResult, name);
-  ir::Op op{.kind = OpKind::kScratch, .operands = {}, .results = {result}, .attrs = {}, .regions = {}, .callee = {}};
+  ir::Op op{.kind = OpKind::kScratch,
+            .operands = {},
+            .results = {result},
+            .attrs = {},
+            .regions = {},
+            .callee = {}};
   op.Set(ir::AttrValue::Int(Attr::kBytes, RoundUp(bytes, 64)));
   const ir::OpId id = function.AddOp(std::move(op));
   auto& entry = function.block(function.body).ops;
@@ -134,12 +142,14 @@ Memory KernelTiler::MemoryOf(ValueId tensor) const {
   const Type& type = kernel_.type(tensor);
   const ValueId last = kernel_.op(kernel_.block(kernel_.body).ops.back()).operands.back();
   const bool dense = dense_result_ && tensor == last;
-  return {pointer_.at(tensor), type, PackOf(type), RowStride(type.scalar, type.columns(), PackOf(type), dense)};
+  return {pointer_.at(tensor), type, PackOf(type),
+          RowStride(type.scalar, type.columns(), PackOf(type), dense)};
 }
 
 Row KernelTiler::RowAt(const Memory& memory, ValueId row) {
   const ValueId byte = b_->Mul(row, b_->Index(memory.stride));
-  return {{memory.ptr, byte}, memory.type.columns(), memory.type.scalar, memory.pack, memory.type.columns(), {}};
+  return {{memory.ptr, byte}, memory.type.columns(), memory.type.scalar,
+          memory.pack,        memory.type.columns(), {}};
 }
 
 Row KernelTiler::WeightRow(ValueId weight) {
@@ -166,14 +176,16 @@ RowContext KernelTiler::ContextOf(ValueId token) {
   if (Has(OpKind::kKeyPanels)) context.key_slot = LoadTable(Table::kKeySlots, token, 4);
   for (const ir::OpId id : kernel_.block(kernel_.body).ops) {
     const ir::Op& op = kernel_.op(id);
-    if (op.kind == OpKind::kKeyPanels) context.kv_heads = kernel_.type(op.results[0]).columns() / op.Int(Attr::kHeadDim);
+    if (op.kind == OpKind::kKeyPanels)
+      context.kv_heads = kernel_.type(op.results[0]).columns() / op.Int(Attr::kHeadDim);
   }
   return context;
 }
 
 Row KernelTiler::Find(ValueId value, ValueId token, Rows& rows) {
   if (const auto it = rows.find(value); it != rows.end()) return it->second;
-  const bool weight = kernel_.type(value).rank == 1 || kernel_.type(value).dims[0].symbol == ir::Symbol::kNone;
+  const bool weight =
+      kernel_.type(value).rank == 1 || kernel_.type(value).dims[0].symbol == ir::Symbol::kNone;
   const Row row = weight ? WeightRow(value) : RowAt(MemoryOf(value), token);
   rows.emplace(value, row);
   return row;

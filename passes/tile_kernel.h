@@ -75,11 +75,13 @@ class KernelTiler {
             ir::ValueId a, int64_t a_stride);
   void EpilogueRow(const Range& range, ir::ValueId token, ir::ValueId unit, int64_t width,
                    const Row& tile_row);
-  // Calls the micro-kernel of the right height, at most `height`, for each register tile of `rows` rows (an index) at
+  void IntegerPanel(ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w, ir::ValueId out,
+                    int64_t out_stride);
+  // Calls the micro-kernel of the right height, `lowest` to `height`, for each register tile of `rows` rows (an index) at
   // `a`. Its last argument is `last_argument`, or the tile's number where that is invalid.
   void Tiles(int64_t height, ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w,
              ir::ValueId out, int64_t out_stride, const std::function<ir::FunctionId(int)>& micro,
-             const ir::ValueId& last_argument);
+             const ir::ValueId& last_argument, int64_t lowest = 1);
 
   ir::Module& module_;
   const ir::Function& kernel_;

@@ -116,7 +116,7 @@ Status KernelTiler::Linear() {
 
 void KernelTiler::Tiles(int64_t height, ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out,
                         int64_t out_stride, const std::function<ir::FunctionId(int)>& micro,
-                        const ValueId& last_argument) {
+                        const ValueId& last_argument, int64_t lowest) {
   const ValueId tiles = b_->Div(b_->Add(rows, b_->Index(height - 1)), b_->Index(height));
   b_->For(b_->Index(0), tiles, 1, [&](ValueId i) {
     const ValueId first = b_->Div(b_->Mul(i, rows), tiles);
@@ -124,8 +124,40 @@ void KernelTiler::Tiles(int64_t height, ValueId rows, ValueId a, int64_t a_strid
     std::vector<ValueId> arguments = {b_->PtrAdd(a, b_->Mul(first, b_->Index(a_stride))), w,
                                       b_->PtrAdd(out, b_->Mul(first, b_->Index(out_stride)))};
     arguments.push_back(last_argument.valid() ? last_argument : i);
-    b_->Switch(b_->Sub(end, first), height,
-               [&](int64_t rows_of_tile) { b_->EmitCall(micro(static_cast<int>(rows_of_tile)), arguments); });
+    const ValueId tile_rows = b_->Sub(end, first);
+    b_->Switch(b_->Sub(tile_rows, b_->Index(lowest - 1)), height - lowest + 1,
+               [&](int64_t which) { b_->EmitCall(micro(static_cast<int>(which + lowest - 1)), arguments); });
+  });
+}
+
+// One q8_0 panel for all rows of the block. When several tiles share it, it pays on some targets to widen it first: the
+// k loop then loads i16 instead of loading and extending int8, 2 of 26 vector instructions.
+void KernelTiler::IntegerPanel(ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out,
+                               int64_t out_stride) {
+  const ir::Op& linear = kernel_.op(shape_.anchor);
+  const Type& x_type = kernel_.type(linear.operands[0]);
+  const int64_t height = context_.target.Rows(x_type.scalar), pack = linear.Int(Attr::kPack);
+  IntegerTile tile{1, x_type.columns(), x_type.scalar, pack, out_stride};
+  const auto tiles = [&](ValueId last_argument, int64_t lowest) {
+    Tiles(
+        height, rows, a, a_stride, w, out, out_stride,
+        [&](int tile_rows) {
+          tile.rows = tile_rows;
+          return IntegerMicroKernel(module_, context_.target, tile);
+        },
+        last_argument, lowest);
+  };
+  if (!context_.target.widen_panels || pack != 2) return tiles({}, 1);
+
+  const ValueId shared = b_->Emit(OpKind::kCmpLt, {b_->Index(height), rows});
+  const ValueId alone = b_->Emit(OpKind::kCmpLe, {rows, b_->Index(height)});
+  b_->If(alone, [&] { tiles({}, 1); });
+  b_->If(shared, [&] {
+    const Type wide_type = Type::Tensor(Scalar::kF32, x_type.columns() * kPanelColumns / 2);  // as many bytes
+    const ValueId wide = ScratchRow(linear.operands[1], wide_type).place.ptr;
+    EmitWidenPanel(*b_, x_type.columns(), w, wide);
+    tile.wide = true;
+    tiles(wide, (height + 1) / 2);  // an even split of more than `height` rows has no lower tile
   });
 }
 
@@ -166,12 +198,7 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
     const ValueId w = b_->PtrAdd(pointer_.at(linear.operands[1]), b_->Mul(index, b_->Index(panel_bytes)));
     const ValueId panel_out = b_->PtrAdd(out, b_->Mul(p, b_->Index(kPanelColumns * kFloat)));
     if (weight == Scalar::kQ8_0) {
-      Tiles(context_.target.Rows(x_type.scalar), rows, a, a_stride, w, panel_out, out_stride,
-            [&](int height) {
-              return IntegerMicroKernel(module_, context_.target,
-                                        {height, k, x_type.scalar, linear.Int(Attr::kPack), out_stride});
-            },
-            {});
+      IntegerPanel(rows, a, a_stride, w, panel_out, out_stride);
     } else {
       const int64_t w_stride = kPanelColumns * (weight == Scalar::kF32 ? 4 : 2);
       Tiles(

@@ -18,9 +18,9 @@ using ir::ValueId;
 namespace {
 
 constexpr int64_t kFloat = 4;
-constexpr int64_t kGroupBytes = 4;                                   // activation bytes of a k-pair or k-quad
-constexpr int64_t kBlockBytes = ir::kQuantBlock * kPanelColumns;     // one block of a panel: 512 bytes
-constexpr int64_t kScaleBytes = kPanelColumns * 2;                   // its 16 f16 scales
+constexpr int64_t kGroupBytes = 4;                                // activation bytes of a k-pair or k-quad
+constexpr int64_t kBlockBytes = ir::kQuantBlock * kPanelColumns;  // one block of a panel: 512 bytes
+constexpr int64_t kScaleBytes = kPanelColumns * 2;                // its 16 f16 scales
 constexpr int64_t kLine = 64;
 
 struct Signature {
@@ -36,7 +36,27 @@ Signature Declare(ir::Module& module, const std::string& name) {
   return {module.AddFunction(std::move(function)), true};
 }
 
+// The cache lines of the block that lies `ahead` bytes behind `block`.
+void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
+  for (int64_t line = 0; line < kBlockBytes; line += kLine) {
+    b.Emit(OpKind::kPrefetch, {block, b.Index(ahead + line)});
+  }
+}
+
 }  // namespace
+
+void EmitWidenPanel(ir::Builder& b, int64_t columns, ValueId w, ValueId wide) {
+  const int64_t panel = PanelBytes(Scalar::kQ8_0, columns);
+  b.For(b.Index(0), b.Index(columns / ir::kQuantBlock), 1, [&](ValueId block) {
+    const ValueId from = b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
+    const ValueId to = b.PtrAdd(wide, b.Mul(block, b.Index(2 * kBlockBytes)));
+    PrefetchBlock(b, from, panel);
+    for (int64_t byte = 0; byte < kBlockBytes; byte += 32) {
+      const ValueId weights = b.Load(Type::Vector(Scalar::kI8, 32), from, b.Index(byte));
+      b.Store(b.Convert(weights, ir::I16x32()), to, b.Index(2 * byte));
+    }
+  });
+}
 
 int64_t PanelBytes(Scalar weight, int64_t columns) {
   switch (weight) {
@@ -50,29 +70,31 @@ int64_t PanelBytes(Scalar weight, int64_t columns) {
 }
 
 ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& target, const IntegerTile& tile) {
-  const std::string name = fmt::format("mk.{}.p{}.k{}.s{}.h{}", ir::Name(tile.activation), tile.pack, tile.columns,
-                                       tile.out_stride, tile.rows);
+  const std::string name = fmt::format("mk.{}.p{}{}.k{}.s{}.h{}", ir::Name(tile.activation), tile.pack,
+                                       tile.wide ? "w" : "", tile.columns, tile.out_stride, tile.rows);
+  CHECK(!tile.wide || tile.pack == 2, "{}", name);
   const auto [id, fresh] = Declare(module, name);
   if (!fresh) return id;
   ir::Function& function = module.function(id);
   const ValueId a = function.AddParam(ir::PtrType(), "a");
   const ValueId w = function.AddParam(ir::PtrType(), "w");
   const ValueId out = function.AddParam(ir::PtrType(), "out");
-  const ValueId tile_index = function.AddParam(ir::IndexType(), "tile");
+  const ValueId last =
+      tile.wide ? function.AddParam(ir::PtrType(), "wide") : function.AddParam(ir::IndexType(), "tile");
   ir::Builder b(module, id);
 
   // The panel after this one is the next that this thread reads. One of the tiles that share a panel fetches it.
-  const ValueId prefetch = b.Emit(OpKind::kCmpEq, {tile_index, b.Index(0)});
+  const ValueId prefetch = tile.wide ? ValueId() : b.Emit(OpKind::kCmpEq, {last, b.Index(0)});
   const int64_t rows = tile.rows, blocks = tile.columns / ir::kQuantBlock;
   const bool quads = tile.pack == 4;
   const int64_t stride = RowStride(tile.activation, tile.columns, tile.pack);
   const int64_t block_bytes = ir::kQuantBlock * (quads ? 1 : 2);  // of an activation row
   const int64_t groups = block_bytes / kGroupBytes;
-  const int64_t group_weights = kBlockBytes / groups;             // bytes of the panel that one group reads
+  const int64_t group_weights = kBlockBytes / groups;  // bytes of the panel that one group reads
   const int64_t scale_offset = RecordScaleOffset(tile.columns, tile.pack);
   const int64_t compensation_offset = RecordCompensationOffset(tile.columns, tile.pack);
   const int64_t panel = PanelBytes(Scalar::kQ8_0, tile.columns);
-  const OpKind dot = !quads ? OpKind::kDotI16
+  const OpKind dot = !quads                                                   ? OpKind::kDotI16
                      : tile.activation == Scalar::kQ7 && target.seven_bit_dot ? OpKind::kDotU8S7
                                                                               : OpKind::kDotU8S8;
   const bool carry_sums = target.sums_in_registers;
@@ -83,66 +105,69 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
   } else {
     for (int64_t r = 0; r < rows; ++r) b.Store(b.F32V(0), out, b.Index(r * tile.out_stride));
   }
-  sums = b.For(b.Index(0), b.Index(blocks), 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
-    const ValueId slot = b.Mul(block, b.Index(kFloat));
-    std::vector<ValueId> init;
-    for (int64_t r = 0; r < rows; ++r) {
-      // With weights biased by 128, the record's compensation, -128 times the sum of the activations, starts the sum.
-      init.push_back(quads ? b.Splat(b.Load(ir::I32Type(), a, b.Add(slot, b.Index(r * stride + compensation_offset))))
-                           : b.I32V(0));
-    }
-    const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(block_bytes)));
-    const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
-    const std::vector<ValueId> dots =
-        b.For(b.Index(0), b.Index(groups), 1, init, [&](ValueId group, const std::vector<ValueId>& carried) {
-          const ValueId a_group = b.PtrAdd(a_base, b.Mul(group, b.Index(kGroupBytes)));
-          const ValueId w_byte = b.Mul(group, b.Index(group_weights));
-          const ValueId weights =
-              quads ? b.Load(Type::Vector(Scalar::kU8, 64), w_base, w_byte)
-                    : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_base, w_byte), ir::I16x32());
-          std::vector<ValueId> next;
-          for (int64_t r = 0; r < rows; ++r) {
-            const ValueId word = b.Splat(b.Load(ir::I32Type(), a_group, b.Index(r * stride)));
-            next.push_back(quads ? b.Emit(dot, {carried[static_cast<size_t>(r)], weights,
-                                                b.Bitcast(word, Type::Vector(Scalar::kI8, 64))})
-                                 : b.Emit(dot, {carried[static_cast<size_t>(r)], b.Bitcast(word, ir::I16x32()), weights}));
+  sums = b.For(
+      b.Index(0), b.Index(blocks), 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
+        const ValueId slot = b.Mul(block, b.Index(kFloat));
+        std::vector<ValueId> init;
+        for (int64_t r = 0; r < rows; ++r) {
+          // With weights biased by 128, the record's compensation, -128 times the sum of the activations, starts the sum.
+          init.push_back(quads ? b.Splat(b.Load(ir::I32Type(), a,
+                                                b.Add(slot, b.Index(r * stride + compensation_offset))))
+                               : b.I32V(0));
+        }
+        const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(block_bytes)));
+        const ValueId w_base = tile.wide ? b.PtrAdd(last, b.Mul(block, b.Index(2 * kBlockBytes)))
+                                         : b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
+        const std::vector<ValueId> dots = b.For(
+            b.Index(0), b.Index(groups), 1, init, [&](ValueId group, const std::vector<ValueId>& carried) {
+              const ValueId a_group = b.PtrAdd(a_base, b.Mul(group, b.Index(kGroupBytes)));
+              const ValueId w_byte = b.Mul(group, b.Index(tile.wide ? 2 * group_weights : group_weights));
+              const ValueId weights =
+                  tile.wide ? b.Load(ir::I16x32(), w_base, w_byte)
+                  : quads   ? b.Load(Type::Vector(Scalar::kU8, 64), w_base, w_byte)
+                            : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_base, w_byte), ir::I16x32());
+              std::vector<ValueId> next;
+              for (int64_t r = 0; r < rows; ++r) {
+                const ValueId word = b.Splat(b.Load(ir::I32Type(), a_group, b.Index(r * stride)));
+                next.push_back(quads ? b.Emit(dot, {carried[static_cast<size_t>(r)], weights,
+                                                    b.Bitcast(word, Type::Vector(Scalar::kI8, 64))})
+                                     : b.Emit(dot, {carried[static_cast<size_t>(r)],
+                                                    b.Bitcast(word, ir::I16x32()), weights}));
+              }
+              return next;
+            });
+        if (!tile.wide) b.If(prefetch, [&] { PrefetchBlock(b, w_base, panel); });
+        const ValueId scales_byte =
+            b.Add(b.Mul(block, b.Index(kScaleBytes)), b.Index(tile.columns * kPanelColumns));
+        const ValueId weight_scales =
+            b.Convert(b.Load(Type::Vector(Scalar::kF16, ir::kLanes), w, scales_byte), ir::F32x16());
+        std::vector<ValueId> next_sums;
+        for (int64_t r = 0; r < rows; ++r) {
+          const size_t row = static_cast<size_t>(r);
+          const ValueId row_scale = b.Load(ir::F32Type(), a, b.Add(slot, b.Index(r * stride + scale_offset)));
+          const ValueId scale = b.Mul(weight_scales, b.Splat(row_scale));
+          const ValueId out_byte = b.Index(r * tile.out_stride);
+          const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_byte);
+          const ValueId next = b.Fma(b.Convert(dots[row], ir::F32x16()), scale, sum);
+          if (carry_sums) {
+            next_sums.push_back(next);
+          } else {
+            b.Store(next, out, out_byte);
           }
-          return next;
-        });
-    b.If(prefetch, [&] {
-      for (int64_t line = 0; line < kBlockBytes; line += kLine) {
-        b.Emit(OpKind::kPrefetch, {w_base, b.Index(panel + line)});
-      }
-    });
-    const ValueId scales_byte = b.Add(b.Mul(block, b.Index(kScaleBytes)), b.Index(tile.columns * kPanelColumns));
-    const ValueId weight_scales =
-        b.Convert(b.Load(Type::Vector(Scalar::kF16, ir::kLanes), w, scales_byte), ir::F32x16());
-    std::vector<ValueId> next_sums;
-    for (int64_t r = 0; r < rows; ++r) {
-      const size_t row = static_cast<size_t>(r);
-      const ValueId row_scale = b.Load(ir::F32Type(), a, b.Add(slot, b.Index(r * stride + scale_offset)));
-      const ValueId scale = b.Mul(weight_scales, b.Splat(row_scale));
-      const ValueId out_byte = b.Index(r * tile.out_stride);
-      const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_byte);
-      const ValueId next = b.Fma(b.Convert(dots[row], ir::F32x16()), scale, sum);
-      if (carry_sums) {
-        next_sums.push_back(next);
-      } else {
-        b.Store(next, out, out_byte);
-      }
-    }
-    return next_sums;
-  });
+        }
+        return next_sums;
+      });
   if (carry_sums) {
-    for (int64_t r = 0; r < rows; ++r) b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
+    for (int64_t r = 0; r < rows; ++r)
+      b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
   }
   b.Return({});
   return id;
 }
 
 ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
-  const std::string name = fmt::format("mk.{}.a{}.w{}.s{}.l{}.h{}", ir::Name(tile.weight), tile.a_stride, tile.w_stride,
-                                       tile.out_stride, tile.lanes, tile.rows);
+  const std::string name = fmt::format("mk.{}.a{}.w{}.s{}.l{}.h{}", ir::Name(tile.weight), tile.a_stride,
+                                       tile.w_stride, tile.out_stride, tile.lanes, tile.rows);
   const auto [id, fresh] = Declare(module, name);
   if (!fresh) return id;
   ir::Function& function = module.function(id);
@@ -165,7 +190,8 @@ ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
         }
         return next;
       });
-  for (int r = 0; r < tile.rows; ++r) b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
+  for (int r = 0; r < tile.rows; ++r)
+    b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
   b.Return({});
   return id;
 }

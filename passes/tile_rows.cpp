@@ -162,8 +162,8 @@ void RowEmitter::Quantize(const Row& x, const Row& to) {
   b_.For(b_.Index(0), blocks, 1, [&](ValueId block) {
     const ValueId from = b_.Mul(block, b_.Index(ir::kQuantBlock * kFloat));
     const ValueId low = LoadChunk(x, from, 0), high = LoadChunk(x, b_.Add(from, b_.Index(kChunk)), 0);
-    const ValueId amax = b_.Emit(
-        OpKind::kReduceMax, {b_.Max(b_.Emit(OpKind::kAbs, {low}), b_.Emit(OpKind::kAbs, {high}))});
+    const ValueId amax =
+        b_.Emit(OpKind::kReduceMax, {b_.Max(b_.Emit(OpKind::kAbs, {low}), b_.Emit(OpKind::kAbs, {high}))});
     const ValueId zero = b_.F32(0);
     const ValueId is_zero = b_.Emit(OpKind::kCmpEq, {amax, zero});
     const ValueId inverse = b_.Splat(b_.Emit(OpKind::kSelect, {is_zero, zero, b_.Div(maximum, amax)}));
@@ -179,7 +179,8 @@ void RowEmitter::Quantize(const Row& x, const Row& to) {
     if (bytes) {
       const ValueId sum = b_.Emit(OpKind::kReduceAdd, {b_.Add(q_low, q_high)});
       const ValueId compensation = b_.Mul(sum, b_.Const(ir::I32Type(), -128));
-      b_.Store(compensation, to.place.ptr, b_.Add(slot, b_.Index(RecordCompensationOffset(to.record_columns, to.pack))));
+      b_.Store(compensation, to.place.ptr,
+               b_.Add(slot, b_.Index(RecordCompensationOffset(to.record_columns, to.pack))));
     }
   });
 }
@@ -196,13 +197,15 @@ void RowEmitter::KeyPanels(const Row& x, const Row& to, int64_t head_dim, const 
     const ValueId base = b_.Add(b_.Mul(index, b_.Index(head_dim * kChunk)), lane);
     const Row part = Columns(x, head * head_dim, head_dim);
     b_.For(b_.Index(0), b_.Index(head_dim), 1, [&](ValueId d) {
-      const ValueId value = b_.Load(ir::F32Type(), part.place.ptr, b_.Add(part.place.byte, b_.Mul(d, b_.Index(kFloat))));
+      const ValueId value =
+          b_.Load(ir::F32Type(), part.place.ptr, b_.Add(part.place.byte, b_.Mul(d, b_.Index(kFloat))));
       b_.Store(value, to.place.ptr, b_.Add(base, b_.Mul(d, b_.Index(kChunk))));
     });
   }
 }
 
-void RowEmitter::Emit(const ir::Op& op, const std::vector<Row>& in, const Row& out, const RowContext& context) {
+void RowEmitter::Emit(const ir::Op& op, const std::vector<Row>& in, const Row& out,
+                      const RowContext& context) {
   switch (op.kind) {
     case OpKind::kRmsNorm:
       return RmsNorm(in[0], in[1], out, op.Int(Attr::kGroup), op.Float(Attr::kEps));

@@ -61,7 +61,8 @@ class RowEmitter {
   ir::ValueId LoadChunk(const Row& row, ir::ValueId byte, int64_t lanes);
   void StoreChunk(ir::ValueId value, const Row& row, ir::ValueId byte, int64_t lanes);
   // Sum over a row of what `term` adds to the running sum: f32.
-  ir::ValueId Sum(int64_t columns, const std::function<ir::ValueId(ir::ValueId byte, int64_t lanes, ir::ValueId sum)>& term);
+  ir::ValueId Sum(int64_t columns,
+                  const std::function<ir::ValueId(ir::ValueId byte, int64_t lanes, ir::ValueId sum)>& term);
   Row Columns(const Row& row, int64_t first, int64_t count);
   void RmsNorm(const Row& x, const Row& gain, const Row& to, int64_t group, double eps);
   void Rope(const Row& x, const Row& table, const Row& to, int64_t head_dim, ir::ValueId position);

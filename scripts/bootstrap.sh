@@ -2,7 +2,7 @@
 # Installs the Debian packages that building and testing need. Returns at once (about 50 ms) when all are there.
 #
 #   scripts/bootstrap.sh            everything
-#   scripts/bootstrap.sh --minimal  what it takes to build and to download; no ccache, no emulator
+#   scripts/bootstrap.sh --minimal  what it takes to build and to download; no ccache, no emulator, no valgrind
 #
 # Written for Debian 12; works on any Debian or Ubuntu release that has LLVM 19. Becomes root through sudo where it is not
 # root already. The optional groups never make it fail: without them it prints what will be missing.
@@ -27,6 +27,7 @@ required=(
 )
 speed=(ccache)
 emulator=(bochs bochs-term bochsbios vgabios cpio binutils gcc libc6-dev)
+counters=(valgrind)
 network=(curl ca-certificates)
 
 say() { echo "bootstrap: $*" >&2; }
@@ -111,3 +112,4 @@ ensure "downloads" "${network[@]}" || say "warning: without curl (or npm) there 
 [ $minimal = 1 ] && exit 0
 ensure "faster rebuilds" "${speed[@]}" || say "warning: building without ccache"
 ensure "AVX-512 emulator" "${emulator[@]}" || say "warning: the emulator tests will be skipped"
+ensure "instruction counts" "${counters[@]}" || say "warning: counters.instructions will be skipped"

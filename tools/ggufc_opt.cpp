@@ -101,7 +101,9 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app("Reads IR text, runs passes on it, and prints or interprets the result.", "ggufc-opt");
   CLI::Option* const file = app.add_option("FILE", options.file, "IR text; - for stdin");
-  app.add_option("--passes", options.passes, "passes to run, in this order")->delimiter(',');
+  app.add_option("--passes", options.passes, "passes to run, in this order")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--activations", options.activations, "how activations are quantised")
       ->check(CLI::IsMember({"i16", "i8", "i7"}));
   app.add_flag("--verify", options.verify, "only verify; print no IR");

@@ -19,7 +19,8 @@ struct GoldenRow {
 std::map<std::string, std::vector<GoldenRow>> LoadGoldens() {
   std::ifstream file(DataPath("embeddings.json"));
   std::map<std::string, std::vector<GoldenRow>> rows;
-  for (const auto& row : nlohmann::json::parse(file)) rows[row["model"]].push_back({row["ids"], row["embedding"]});
+  for (const auto& row : nlohmann::json::parse(file))
+    rows[row["model"]].push_back({row["ids"], row["embedding"]});
   return rows;
 }
 
@@ -43,7 +44,8 @@ TEST_P(GoldenTest, EveryRowOnEveryTargetAndMode) {
         batch.Add(row.ids);
         results.push_back(Embed(*engine, batch));
         ASSERT_EQ(results.back().size(), row.embedding.size());
-        EXPECT_LE(CosineDistance(results.back().data(), row.embedding.data(), engine->dims()), Tolerance(type, mode))
+        EXPECT_LE(CosineDistance(results.back().data(), row.embedding.data(), engine->dims()),
+                  Tolerance(type, mode))
             << row.ids.size() << " tokens";
       }
       if (first.empty()) first = results;
@@ -53,8 +55,8 @@ TEST_P(GoldenTest, EveryRowOnEveryTargetAndMode) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenTest,
-                         ::testing::Values("tiny-q8_0.gguf", "tiny-nodense.gguf", "tiny-f32.gguf", "tiny-f16.gguf",
-                                           "tiny-bf16.gguf"),
+                         ::testing::Values("tiny-q8_0.gguf", "tiny-nodense.gguf", "tiny-f32.gguf",
+                                           "tiny-f16.gguf", "tiny-bf16.gguf"),
                          [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';

@@ -18,7 +18,8 @@ std::vector<std::vector<int32_t>> Sequences(std::mt19937_64& random, int64_t voc
 }
 
 void ExpectOneAnswer(const compiler::Model& model, const Build& build, ir::Scalar mode,
-                     const std::vector<std::vector<int32_t>>& sequences, std::vector<std::vector<float>>& reference) {
+                     const std::vector<std::vector<int32_t>>& sequences,
+                     std::vector<std::vector<float>>& reference) {
   std::mt19937_64 random(7);
   const compiler::CompiledModel compiled = CompileFor(model, build, mode);
   const auto alone = LoadEngine(model, compiled, {.threads = 1});
@@ -37,8 +38,8 @@ void ExpectOneAnswer(const compiler::Model& model, const Build& build, ir::Scala
     for (size_t row = 0; row < order.size(); ++row) {
       const std::vector<float> one(out.begin() + static_cast<std::ptrdiff_t>(row * dims),
                                    out.begin() + static_cast<std::ptrdiff_t>((row + 1) * dims));
-      EXPECT_EQ(one, reference[order[row]]) << how << ", place " << row << ", " << sequences[order[row]].size()
-                                            << " tokens";
+      EXPECT_EQ(one, reference[order[row]])
+          << how << ", place " << row << ", " << sequences[order[row]].size() << " tokens";
     }
   };
   std::vector<size_t> order(sequences.size());
@@ -84,7 +85,8 @@ TEST(OneAnswer, RandomModels) {
     const ir::Scalar mode = kModes[seed % 3];
     std::vector<std::vector<float>> reference;
     for (const Build& build : AllBuilds()) {
-      SCOPED_TRACE(fmt::format("{} on {} {}", random_model.Describe(), build.Name(), compiler::ActivationsName(mode)));
+      SCOPED_TRACE(
+          fmt::format("{} on {} {}", random_model.Describe(), build.Name(), compiler::ActivationsName(mode)));
       ExpectOneAnswer(*random_model.model, build, mode, sequences, reference);
       if (HasFailure()) return;
     }

@@ -18,7 +18,8 @@ TEST_P(RandomShapesTest, GeneratedCodeAgreesWithTheInterpreter) {
   for (int i = 0; i < count; ++i) {
     // Mostly short, sometimes up to 300 tokens; the interpreter is slow.
     const int64_t most = i == 0 ? 300 : 40;
-    batch.Add(RandomIds(random, random_model.options.vocab, std::uniform_int_distribution<int64_t>(1, most)(random)));
+    batch.Add(RandomIds(random, random_model.options.vocab,
+                        std::uniform_int_distribution<int64_t>(1, most)(random)));
   }
   compiler::CompileOptions options;
   if (GetParam() % 3 == 1) options.dims = std::max<int64_t>(1, random_model.options.dim / 2);
@@ -30,11 +31,13 @@ TEST_P(RandomShapesTest, GeneratedCodeAgreesWithTheInterpreter) {
                           {.ids = batch.ids, .lengths = batch.lengths}));
   const Build build{&codegen::NativeTarget(), false};
   for (const ir::Scalar mode : {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7}) {
-    const auto engine = LoadEngine(*random_model.model, CompileFor(*random_model.model, build, mode, options), {.threads = 2});
+    const auto engine = LoadEngine(*random_model.model, CompileFor(*random_model.model, build, mode, options),
+                                   {.threads = 2});
     ASSERT_EQ(engine->dims(), truth.columns);
     const std::vector<float> out = Embed(*engine, batch);
     for (int64_t row = 0; row < truth.rows; ++row) {
-      EXPECT_LE(CosineDistance(out.data() + row * truth.columns, truth.values.data() + row * truth.columns, truth.columns),
+      EXPECT_LE(CosineDistance(out.data() + row * truth.columns, truth.values.data() + row * truth.columns,
+                               truth.columns),
                 Tolerance(random_model.options.type, mode))
           << compiler::ActivationsName(mode) << ", sequence " << row << " of "
           << batch.lengths[static_cast<size_t>(row)] << " tokens";

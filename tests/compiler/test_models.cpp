@@ -26,7 +26,8 @@ compiler::CompiledModel CompileFor(const compiler::Model& model, const Build& bu
   return Value(compiler::Compile(model, options));
 }
 
-std::unique_ptr<compiler::Engine> LoadEngine(const compiler::Model& model, const compiler::CompiledModel& compiled,
+std::unique_ptr<compiler::Engine> LoadEngine(const compiler::Model& model,
+                                             const compiler::CompiledModel& compiled,
                                              runtime::ExecutorOptions executor) {
   executor.poison = true;
   return Value(compiler::Engine::Load(model, compiled, executor));
@@ -49,12 +50,15 @@ RandomModel::RandomModel(uint64_t seed) {
   const auto draw = [&](int64_t lo, int64_t hi) {
     return static_cast<uint32_t>(std::uniform_int_distribution<int64_t>(lo, hi)(random));
   };
-  constexpr frontend::GgmlType kTypes[] = {frontend::GgmlType::Q8_0, frontend::GgmlType::Q8_0, frontend::GgmlType::F32,
-                                           frontend::GgmlType::F16, frontend::GgmlType::BF16};
+  constexpr frontend::GgmlType kTypes[] = {frontend::GgmlType::Q8_0, frontend::GgmlType::Q8_0,
+                                           frontend::GgmlType::F32, frontend::GgmlType::F16,
+                                           frontend::GgmlType::BF16};
   options.type = kTypes[draw(0, 4)];
   // q8_0 rows are whole blocks of 32; the other types take any width.
   const bool blocks = options.type == frontend::GgmlType::Q8_0;
-  const auto width = [&](int64_t lo, int64_t hi) { return blocks ? 32 * draw(lo, hi) : draw(32 * lo, 32 * hi); };
+  const auto width = [&](int64_t lo, int64_t hi) {
+    return blocks ? 32 * draw(lo, hi) : draw(32 * lo, 32 * hi);
+  };
   options.layers = draw(1, 3);
   options.dim = width(1, 6);
   options.kv_heads = draw(1, 3);
@@ -81,13 +85,14 @@ RandomModel::~RandomModel() { unlink(path.c_str()); }
 std::string RandomModel::Describe() const {
   return fmt::format(
       "seed {}: type {}, {} layers, dim {}, heads {}, kv_heads {}, head_dim {}, ffn {}, dense {}, window {}",
-      options.seed, static_cast<int>(options.type), options.layers, options.dim, options.heads, options.kv_heads,
-      options.head_dim, options.ffn, options.dense, options.window);
+      options.seed, static_cast<int>(options.type), options.layers, options.dim, options.heads,
+      options.kv_heads, options.head_dim, options.ffn, options.dense, options.window);
 }
 
 std::vector<int32_t> RandomIds(std::mt19937_64& random, int64_t vocab, int64_t length) {
   std::vector<int32_t> ids(static_cast<size_t>(length));
-  for (int32_t& id : ids) id = std::uniform_int_distribution<int32_t>(0, static_cast<int32_t>(vocab - 1))(random);
+  for (int32_t& id : ids)
+    id = std::uniform_int_distribution<int32_t>(0, static_cast<int32_t>(vocab - 1))(random);
   return ids;
 }
 

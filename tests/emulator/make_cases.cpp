@@ -37,20 +37,23 @@ Status WriteFile(const std::string& path, const void* data, size_t size) {
   return {};
 }
 
-Result<Case> MakeCase(const Source& source, const std::string& data, const std::string& out, std::string& table) {
+Result<Case> MakeCase(const Source& source, const std::string& data, const std::string& out,
+                      std::string& table) {
   ASSIGN_OR_RETURN(const auto model, compiler::Model::Open(data + "/" + source.model));
   compiler::CompileOptions options;
   options.activations = source.activations;
   options.emit.symbol_prefix = std::string(source.name) + ".";
   ASSIGN_OR_RETURN(options.target, codegen::FindTarget("avx512vnni"));
   ASSIGN_OR_RETURN(const compiler::CompiledModel compiled, compiler::Compile(*model, options));
-  RETURN_IF_ERROR(WriteFile(fmt::format("{}/{}.o", out, source.name), compiled.object.data(), compiled.object.size()));
+  RETURN_IF_ERROR(
+      WriteFile(fmt::format("{}/{}.o", out, source.name), compiled.object.data(), compiled.object.size()));
 
   Case made;
   made.name = source.name;
   made.program = compiled.built.program;
   made.weights.resize(static_cast<size_t>(made.program.weights_bytes));
-  for (const runtime::PackJob& job : compiled.built.jobs) runtime::Pack(job, made.weights.data() + job.offset);
+  for (const runtime::PackJob& job : compiled.built.jobs)
+    runtime::Pack(job, made.weights.data() + job.offset);
   made.file.assign(model->file().bytes().begin(), model->file().bytes().end());
   for (const std::string& symbol : made.program.kernels) {
     const size_t index = static_cast<size_t>(std::count(table.begin(), table.end(), '\n'));
@@ -83,14 +86,17 @@ std::string TableSource(const std::string& table) {
     const size_t tab = table.find('\t', at), end = table.find('\n', at);
     const std::string index = table.substr(at, tab - at), symbol = table.substr(tab + 1, end - tab - 1);
     declarations += fmt::format(
-        "extern \"C\" void kernel_{}(void* const*, void*, int64_t, int64_t, int64_t, int64_t) __asm__(\"{}\");\n", index,
-        symbol);
+        "extern \"C\" void kernel_{}(void* const*, void*, int64_t, int64_t, int64_t, int64_t) "
+        "__asm__(\"{}\");\n",
+        index, symbol);
     entries += fmt::format("      {{\"{}\", &kernel_{}}},\n", symbol, index);
     at = end + 1;
   }
   return fmt::format(
-      "#include \"kernel_table.h\"\n\n{}\nnamespace ggufc::emulator {{\n\nstd::span<const KernelEntry> KernelTable() {{\n"
-      "  static const KernelEntry entries[] = {{\n{}  }};\n  return entries;\n}}\n\n}}  // namespace ggufc::emulator\n",
+      "#include \"kernel_table.h\"\n\n{}\nnamespace ggufc::emulator {{\n\nstd::span<const KernelEntry> "
+      "KernelTable() {{\n"
+      "  static const KernelEntry entries[] = {{\n{}  }};\n  return entries;\n}}\n\n}}  // namespace "
+      "ggufc::emulator\n",
       declarations, entries);
 }
 

@@ -6,8 +6,8 @@
 #include <limits>
 #include <random>
 
-#include "frontend/float_formats.h"
 #include "frontend/gguf_writer.h"
+#include "support/float_formats.h"
 #include "test_files.h"
 
 namespace ggufc::frontend {
@@ -29,49 +29,49 @@ TEST(FloatFormats, EveryHalf) {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const auto half = static_cast<uint16_t>(bits);
     const double expected = HalfByDefinition(half);
-    const float value = HalfToFloat(half);
+    const float value = F16ToF32(half);
     if (std::isnan(expected)) {
       EXPECT_TRUE(std::isnan(value)) << bits;
-      EXPECT_TRUE(std::isnan(HalfToFloat(FloatToHalf(value)))) << bits;
+      EXPECT_TRUE(std::isnan(F16ToF32(F32ToF16(value)))) << bits;
       continue;
     }
     ASSERT_EQ(value, expected) << bits;
     ASSERT_EQ(std::signbit(value), std::signbit(expected)) << bits;
-    ASSERT_EQ(FloatToHalf(value), half) << bits;
+    ASSERT_EQ(F32ToF16(value), half) << bits;
   }
 }
 
 // Between two neighbouring halves the nearer one wins, in the middle the even one.
 TEST(FloatFormats, HalfRounding) {
   for (uint32_t bits = 0; bits < 0x7bff; ++bits) {
-    const float low = HalfToFloat(static_cast<uint16_t>(bits));
-    const float high = HalfToFloat(static_cast<uint16_t>(bits + 1));
+    const float low = F16ToF32(static_cast<uint16_t>(bits));
+    const float high = F16ToF32(static_cast<uint16_t>(bits + 1));
     const float middle = low + (high - low) / 2;  // exact: 12 significant bits
     const uint32_t even = bits % 2 == 0 ? bits : bits + 1;
-    ASSERT_EQ(FloatToHalf(middle), even) << bits;
-    ASSERT_EQ(FloatToHalf(std::nextafter(middle, 0.0f)), bits) << bits;
-    ASSERT_EQ(FloatToHalf(std::nextafter(middle, 1e9f)), bits + 1) << bits;
-    ASSERT_EQ(FloatToHalf(-std::nextafter(middle, 1e9f)), (bits + 1) | 0x8000u) << bits;
+    ASSERT_EQ(F32ToF16(middle), even) << bits;
+    ASSERT_EQ(F32ToF16(std::nextafter(middle, 0.0f)), bits) << bits;
+    ASSERT_EQ(F32ToF16(std::nextafter(middle, 1e9f)), bits + 1) << bits;
+    ASSERT_EQ(F32ToF16(-std::nextafter(middle, 1e9f)), (bits + 1) | 0x8000u) << bits;
   }
-  EXPECT_EQ(FloatToHalf(65519.996f), 0x7bff);
-  EXPECT_EQ(FloatToHalf(65520.0f), 0x7c00);
-  EXPECT_EQ(FloatToHalf(-1e30f), 0xfc00);
+  EXPECT_EQ(F32ToF16(65519.996f), 0x7bff);
+  EXPECT_EQ(F32ToF16(65520.0f), 0x7c00);
+  EXPECT_EQ(F32ToF16(-1e30f), 0xfc00);
 }
 
 TEST(FloatFormats, Bf16) {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const auto bf16 = static_cast<uint16_t>(bits);
-    const float value = Bf16ToFloat(bf16);
+    const float value = BF16ToF32(bf16);
     if (std::isnan(value)) {
-      EXPECT_TRUE(std::isnan(Bf16ToFloat(FloatToBf16(value)))) << bits;
+      EXPECT_TRUE(std::isnan(BF16ToF32(F32ToBF16(value)))) << bits;
     } else {
-      ASSERT_EQ(FloatToBf16(value), bf16) << bits;
+      ASSERT_EQ(F32ToBF16(value), bf16) << bits;
     }
   }
-  EXPECT_EQ(FloatToBf16(std::bit_cast<float>(0x3f808000u)), 0x3f80);  // a tie goes to the even one
-  EXPECT_EQ(FloatToBf16(std::bit_cast<float>(0x3f818000u)), 0x3f82);
-  EXPECT_EQ(FloatToBf16(std::bit_cast<float>(0x3f808001u)), 0x3f81);
-  EXPECT_EQ(FloatToBf16(std::numeric_limits<float>::max()), 0x7f80);
+  EXPECT_EQ(F32ToBF16(std::bit_cast<float>(0x3f808000u)), 0x3f80);  // a tie goes to the even one
+  EXPECT_EQ(F32ToBF16(std::bit_cast<float>(0x3f818000u)), 0x3f82);
+  EXPECT_EQ(F32ToBF16(std::bit_cast<float>(0x3f808001u)), 0x3f81);
+  EXPECT_EQ(F32ToBF16(std::numeric_limits<float>::max()), 0x7f80);
 }
 
 Tensor View(GgmlType type, std::vector<uint64_t> shape, const std::vector<uint8_t>& data) {

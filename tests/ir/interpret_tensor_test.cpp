@@ -1,8 +1,8 @@
 // Each op of the graph and kernel stages against its formula, on numbers small enough to follow.
 #include <cmath>
 
-#include "ir/float_bits.h"
 #include "ir_test_util.h"
+#include "support/float_formats.h"
 
 namespace ggufc::ir {
 namespace {

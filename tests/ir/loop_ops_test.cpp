@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "ir/float_bits.h"
 #include "loop_test_util.h"
+#include "support/float_formats.h"
 
 namespace ggufc::ir {
 namespace {

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "ir/float_bits.h"
 #include "ir/random_weights.h"
 #include "ir_test_util.h"
+#include "support/float_formats.h"
 
 namespace ggufc::ir {
 namespace {

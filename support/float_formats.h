@@ -6,9 +6,9 @@
 #include <bit>
 #include <cstdint>
 
-namespace ggufc::frontend {
+namespace ggufc {
 
-inline float HalfToFloat(uint16_t half) {
+inline float F16ToF32(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t rest = static_cast<uint32_t>(half & 0x7fffu) << 13;
   // Shifted into place, exponent and mantissa read as value * 2^-112 (the difference of the biases, 127 -
@@ -18,7 +18,7 @@ inline float HalfToFloat(uint16_t half) {
   return std::bit_cast<float>(sign | (rest >= 0x0f800000u ? special : finite));
 }
 
-inline uint16_t FloatToHalf(float value) {
+inline uint16_t F32ToF16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
   const uint32_t magnitude = bits & 0x7fffffffu;
@@ -37,12 +37,12 @@ inline uint16_t FloatToHalf(float value) {
   return static_cast<uint16_t>(sign | half);
 }
 
-inline float Bf16ToFloat(uint16_t bf16) { return std::bit_cast<float>(static_cast<uint32_t>(bf16) << 16); }
+inline float BF16ToF32(uint16_t bf16) { return std::bit_cast<float>(static_cast<uint32_t>(bf16) << 16); }
 
-inline uint16_t FloatToBf16(float value) {
+inline uint16_t F32ToBF16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);  // NaN, quiet
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
-}  // namespace ggufc::frontend
+}  // namespace ggufc
