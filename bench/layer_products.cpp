@@ -1,6 +1,6 @@
-// The four matrix products of a layer as a model runs them: kernels of a synthetic model of one layer, through the
-// executor on one thread. A forward pass of one layer reads 4.5 MB of weights, so they come from L3, not from L1 or from
-// memory; oneDNN's products are measured in the same turn and meet the same caches.
+// The four matrix products of a layer as a model runs them: kernels of a synthetic model of one layer,
+// through the executor on one thread. A forward pass of one layer reads 4.5 MB of weights, so they come from
+// L3, not from L1 or from memory; oneDNN's products are measured in the same turn and meet the same caches.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 

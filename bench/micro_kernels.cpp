@@ -1,7 +1,8 @@
-// The register tiles that the tiling pass asks for, compiled and loaded as a model's are, each called by itself.
+// The register tiles that the tiling pass asks for, compiled and loaded as a model's are, each called by
+// itself.
 //
-// Values do not matter for speed as long as no f32 is denormal or overflows: weights and records are bytes 0x10 to 0x2f,
-// which are small normal numbers as f32, f16 and bf16 and within seven bits as integers.
+// Values do not matter for speed as long as no f32 is denormal or overflows: weights and records are bytes
+// 0x10 to 0x2f, which are small normal numbers as f32, f16 and bf16 and within seven bits as integers.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -104,8 +105,8 @@ void Run(benchmark::State& state, const Case& c, runtime::PageMemory& stream) {
   // As f32 the bytes are some 1e-29: times a weight as small, a denormal.
   if (!c.integer()) std::fill_n(reinterpret_cast<float*>(rows.data()), rows.size() / 4, 1.0f);
   const runtime::PageMemory out = Filled(c.rows * kOutStride);
-  // Tile 0 prefetches the panel behind its own. In cache that would be a panel that nobody reads: there it is one of the
-  // tiles after it.
+  // Tile 0 prefetches the panel behind its own. In cache that would be a panel that nobody reads: there it is
+  // one of the tiles after it.
   const int64_t last = !c.integer() ? c.k : c.stream ? 0 : 1;
   for (auto _ : state) {
     for (int64_t i = 0; i < panels; ++i) compiled.function(rows.data(), first + i * panel, out.data(), last);

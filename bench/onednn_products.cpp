@@ -1,5 +1,5 @@
-// oneDNN's matmul on a layer's shapes, one thread. Weights are reordered once, outside the clock, into the layout that
-// the primitive asks for. The four products take turns, as in a layer.
+// oneDNN's matmul on a layer's shapes, one thread. Weights are reordered once, outside the clock, into the
+// layout that the primitive asks for. The four products take turns, as in a layer.
 #include <benchmark/benchmark.h>
 #include <omp.h>
 

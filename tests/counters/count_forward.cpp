@@ -1,11 +1,12 @@
 // The program whose instructions counters.instructions counts.
 //
 //   count_forward prepare DIR   writes a synthetic model and its object code for each activation mode
-//   count_forward run DIR MODE  loads them and embeds one text of 64 tokens, twice: the second time, with everything
-//                               linked and every page touched, within CountedForward
+//   count_forward run DIR MODE  loads them and embeds one text of 64 tokens, twice: the second time, with
+//                               everything linked and every page touched, within CountedForward
 //
-// Two processes, because the first is LLVM's work and the second runs under valgrind. The model has the shapes of
-// EmbeddingGemma 300M and two layers; target avx2 is what valgrind can run (it knows no AVX-512 and no AVX-VNNI).
+// Two processes, because the first is LLVM's work and the second runs under valgrind. The model has the
+// shapes of EmbeddingGemma 300M and two layers; target avx2 is what valgrind can run (it knows no AVX-512 and
+// no AVX-VNNI).
 #include <cstdio>
 #include <fstream>
 #include <iterator>

@@ -1,10 +1,10 @@
 #!/bin/bash
 # tests/counters/test.sh PROGRAM BASELINE DIR
 #
-# The test counters.instructions: instructions per token of a forward pass, counted by callgrind, against BASELINE. Times
-# scatter by 10 % on a shared machine; this number does not scatter at all, so that a lost optimisation, a spill in a
-# micro-kernel or a loop done twice shows although nobody measures. Fails on a growth of more than 5 %. BLESS=1 rewrites
-# BASELINE. Exit status 77: skipped, no valgrind here (or no AVX2).
+# The test counters.instructions: instructions per token of a forward pass, counted by callgrind, against
+# BASELINE. Times scatter by 10 % on a shared machine; this number does not scatter at all, so that a lost
+# optimisation, a spill in a micro-kernel or a loop done twice shows although nobody measures. Fails on a
+# growth of more than 5 %. BLESS=1 rewrites BASELINE. Exit status 77: skipped, no valgrind here (or no AVX2).
 set -euo pipefail
 program=$1 baseline=$2 dir=$3
 limit_percent=5
@@ -27,8 +27,8 @@ status=0
 # Prints instructions per token.
 count() {
   local mode=$1 out=$dir/$1.callgrind
-  if ! valgrind --tool=callgrind --collect-atstart=no --toggle-collect=CountedForward --callgrind-out-file="$out" \
-    "$program" run "$dir" "$mode" >"$dir/$mode.log" 2>&1; then
+  if ! valgrind --tool=callgrind --collect-atstart=no --toggle-collect=CountedForward \
+    --callgrind-out-file="$out" "$program" run "$dir" "$mode" >"$dir/$mode.log" 2>&1; then
     cat "$dir/$mode.log" >&2
     return 1
   fi
@@ -51,7 +51,8 @@ for mode in i16 i7; do
   echo "avx2 $mode, $tokens tokens: $now instructions per token, baseline $before" \
     "($(awk -v a="$now" -v b="$before" 'BEGIN { printf "%+.2f", 100 * (a - b) / b }') %)"
   if [ $((now * 100)) -gt $((before * (100 + limit_percent))) ]; then
-    echo "FAILED: more than $limit_percent % above the baseline. Where they go: callgrind_annotate $dir/$mode.callgrind"
+    echo "FAILED: more than $limit_percent % above the baseline."
+    echo "Where they go: callgrind_annotate $dir/$mode.callgrind"
     failed=1
   elif [ $((now * (100 + limit_percent))) -lt $((before * 100)) ]; then
     echo "note: more than $limit_percent % below the baseline; BLESS=1 keeps the gain"
