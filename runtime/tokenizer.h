@@ -1,13 +1,11 @@
 // SentencePiece BPE, the `llama` tokenizer model of GGUF: text in, token ids out.
 //
-//   1. Spaces become U+2581, in the text and in the pieces. There is no pre-tokenisation and no
-//   normalisation.
+//   1. Spaces become U+2581, in the text and in the pieces. No pre-tokenisation, no normalisation.
 //   2. Control, unknown and user-defined pieces are cut out of the text, leftmost-longest (SentencePiece's
-//   prefix
-//      matcher; as spaces are marked first, the piece of two marks takes any mix of two spaces and marks).
+//      prefix matcher; as spaces are marked first, the piece of two marks takes any mix of two spaces and
+//      marks).
 //   3. Each fragment in between starts as characters. The adjacent pair whose joined text is the piece with
-//   the
-//      highest score is merged, the leftmost of equals first, until no pair forms a piece.
+//      the highest score is merged, the leftmost of equals first, until no pair forms a piece.
 //   4. A character that is no piece becomes its UTF-8 bytes' tokens `<0xNN>`, or the unknown token where the
 //      vocabulary lacks one of them. An invalid byte is a character of its own (utf8.h).
 //
