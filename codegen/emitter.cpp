@@ -1,6 +1,5 @@
 #include "codegen/emitter.h"
 
-#include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
@@ -61,19 +60,17 @@ const Target& MachineOf(const Target& target, const EmitOptions& options) {
   return options.replace_intrinsics && has_intrinsics ? **FindTarget("avx2") : target;
 }
 
-Result<std::unique_ptr<llvm::Module>> Emit(llvm::LLVMContext& context, const ir::Module& module,
-                                           const Target& target, const EmitOptions& options) {
+Status EmitInto(llvm::Module& into, const ir::Module& module, const Target& target,
+                const EmitOptions& options) {
   if (module.stage != ir::Stage::kLoop) {
     return Err("module {}: code is made from the loop stage, not from {}", module.name,
                ir::Name(module.stage));
   }
-  auto into = std::make_unique<llvm::Module>(module.name, context);
-  into->setTargetTriple("x86_64-unknown-linux-gnu");
   const Target& machine = MachineOf(target, options);
   std::vector<llvm::Function*> functions;
   for (const ir::Function& function : module.functions) {
     const bool emitted = function.kind != ir::Function::Kind::kForward;
-    functions.push_back(emitted ? Declare(*into, function, machine, options) : nullptr);
+    functions.push_back(emitted ? Declare(into, function, machine, options) : nullptr);
   }
   for (size_t i = 0; i < functions.size(); ++i) {
     if (functions[i] == nullptr) continue;
@@ -83,8 +80,8 @@ Result<std::unique_ptr<llvm::Module>> Emit(llvm::LLVMContext& context, const ir:
   }
   std::string problems;
   llvm::raw_string_ostream stream(problems);
-  CHECK(!llvm::verifyModule(*into, &stream), "LLVM IR of module {}: {}", module.name, problems);
-  return into;
+  CHECK(!llvm::verifyModule(into, &stream), "LLVM IR of module {}: {}", module.name, problems);
+  return {};
 }
 
 }  // namespace ggufc::codegen

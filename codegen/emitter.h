@@ -22,7 +22,6 @@
 #include "support/result.h"
 
 namespace llvm {
-class LLVMContext;
 class Module;
 }  // namespace llvm
 
@@ -39,7 +38,9 @@ struct EmitOptions {
 // The target whose instructions are used: `target`, or avx2 where its intrinsics are replaced.
 const Target& MachineOf(const Target& target, const EmitOptions& options);
 
-Result<std::unique_ptr<llvm::Module>> Emit(llvm::LLVMContext& context, const ir::Module& module,
-                                           const Target& target, const EmitOptions& options);
+// Adds the functions of `module` to `into`, whose functions then have other names. Each carries its processor
+// and features with it, so the functions of several targets can live in one LLVM module.
+Status EmitInto(llvm::Module& into, const ir::Module& module, const Target& target,
+                const EmitOptions& options);
 
 }  // namespace ggufc::codegen

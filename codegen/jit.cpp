@@ -40,12 +40,21 @@ LoadedCode::LoadedCode(LoadedCode&&) noexcept = default;
 LoadedCode& LoadedCode::operator=(LoadedCode&&) noexcept = default;
 LoadedCode::~LoadedCode() = default;
 
-Result<LoadedCode> LoadedCode::Load(std::span<const uint8_t> object) {
+Result<LoadedCode> LoadedCode::Load(std::span<const uint8_t> object,
+                                    std::span<const ExternalFunction> externals) {
   auto process = llvm::orc::SelfExecutorProcessControl::Create();
   if (!process) return FromLlvm("load code", process.takeError());
   auto memory = llvm::jitlink::InProcessMemoryManager::Create();
   if (!memory) return FromLlvm("load code", memory.takeError());
   auto session = std::make_unique<Session>(std::move(*process), std::move(*memory));
+  llvm::orc::SymbolMap symbols;
+  for (const ExternalFunction& external : externals) {
+    symbols[session->execution.intern(external.name)] = {llvm::orc::ExecutorAddr::fromPtr(external.address),
+                                                         llvm::JITSymbolFlags::Callable};
+  }
+  if (auto error = session->library.define(llvm::orc::absoluteSymbols(std::move(symbols)))) {
+    return FromLlvm("load code", std::move(error));
+  }
   auto buffer = llvm::MemoryBuffer::getMemBufferCopy(
       llvm::StringRef(reinterpret_cast<const char*>(object.data()), object.size()), "code");
   if (auto error = session->linker.add(session->library, std::move(buffer))) {

@@ -11,19 +11,26 @@
 
 namespace ggufc::codegen {
 
+// A function of this process that loaded code may call.
+struct ExternalFunction {
+  const char* name = nullptr;
+  const void* address = nullptr;
+};
+
 // The code and constants of one object; freed with this object. Pages are written first and executable
-// afterwards, never both. The code sees no symbol of the process: an object with an undefined symbol does not
-// load.
+// afterwards, never both. The code sees no symbol of the process but those it is given: an object with another
+// undefined symbol does not load.
 class LoadedCode {
  public:
-  // `object`: an ELF object for this machine's instruction set, as CompileObject makes it. Copied.
-  static Result<LoadedCode> Load(std::span<const uint8_t> object);
+  // `object`: an ELF object for this machine's instruction set, as CompileObject and CompileArtifact make it. Copied.
+  static Result<LoadedCode> Load(std::span<const uint8_t> object,
+                                 std::span<const ExternalFunction> externals = {});
 
   LoadedCode(LoadedCode&&) noexcept;
   LoadedCode& operator=(LoadedCode&&) noexcept;
   ~LoadedCode();
 
-  // The address of a function, by symbol name. Links the object on first use. Not for concurrent calls.
+  // The address of a function or constant, by symbol name; local ones cannot be found. Links the object on first use. Not for concurrent calls.
   Result<void*> Lookup(std::string_view name) const;
 
  private:

@@ -1,12 +1,9 @@
 #include "codegen/target.h"
 
-#include <llvm/ADT/SmallVector.h>
-#include <llvm/ADT/StringMap.h>
-#include <llvm/ADT/StringRef.h>
-#include <llvm/TargetParser/Host.h>
-
 #include <array>
 #include <string>
+
+#include "support/check.h"
 
 namespace ggufc::codegen {
 namespace {
@@ -41,7 +38,6 @@ ir::TargetInfo Info(const char* name, int rows, bool sums_in_registers, int pack
   info.pack_q7 = pack_q7;
   info.seven_bit_dot = seven_bit_dot;
   info.seven_bit_rows = 5;
-  info.widen_panels = rows == 6;
   info.row_block = 48;
   return info;
 }
@@ -94,16 +90,14 @@ Result<const Target*> FindTarget(std::string_view name) {
   return Err("target '{}' is not known (native{})", name, known);
 }
 
+runtime::CpuFeatures RequiredFeatures(const Target& target) {
+  const Result<runtime::CpuFeatures> features = runtime::ParseCpuFeatures(target.features);
+  CHECK(features.has_value(), "target {}: {}", target.info.name, features.error().message);
+  return *features;
+}
+
 bool HostRuns(const Target& target) {
-  // LLVM reads CPUID and XGETBV: a feature whose registers the system does not save counts as absent.
-  const auto host = llvm::sys::getHostCPUFeatures();
-  llvm::SmallVector<llvm::StringRef, 16> features;
-  llvm::StringRef(target.features).split(features, ',', -1, false);
-  for (llvm::StringRef feature : features) {
-    feature.consume_front("+");
-    if (!host.lookup(feature)) return false;
-  }
-  return true;
+  return (RequiredFeatures(target) & ~runtime::HostCpuFeatures()) == 0;
 }
 
 const Target& NativeTarget() {

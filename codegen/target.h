@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "ir/target_info.h"
+#include "runtime/cpu_features.h"
 #include "support/result.h"
 
 namespace ggufc::codegen {
@@ -59,6 +60,9 @@ Result<const Target*> FindTarget(std::string_view name);
 
 // The most capable target that this machine runs.
 const Target& NativeTarget();
+
+// What CPU and operating system must have for the target's code: Target::features as bits.
+runtime::CpuFeatures RequiredFeatures(const Target& target);
 
 // Whether this machine (CPU and operating system) runs the target's code.
 bool HostRuns(const Target& target);

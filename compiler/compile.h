@@ -30,8 +30,12 @@
 
 namespace ggufc::compiler {
 
+// Layers of the same shapes and types share their kernels: a model has about 12, one whose layers come in two types about
+// 20. Each takes 10 to 60 ms to compile, so that a file with every mixture of types would take seconds.
+inline constexpr size_t kMaxKernels = 32;
+
 // Raised whenever a bit of an output may change for the same file and options.
-inline constexpr int kNumericsVersion = 1;
+inline constexpr int kNumericsVersion = 2;
 
 // An opened model file. Cheap: tensors are not read.
 class Model {
@@ -65,9 +69,9 @@ const char* ActivationsName(ir::Scalar activations);
 
 // Seconds of each step.
 struct CompileTimes {
-  double import = 0, passes = 0, codegen = 0, load = 0, pack = 0;
+  double import = 0, passes = 0, check = 0, codegen = 0, load = 0, pack = 0;
   std::vector<std::pair<std::string, double>> each_pass;
-  double Total() const { return import + passes + codegen + load + pack; }
+  double Total() const { return import + passes + check + codegen + load + pack; }
 };
 
 struct CompiledModel {
@@ -83,6 +87,13 @@ Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options
 passes::PassContext ContextOf(const Model& model, const CompileOptions& options);
 Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
                               const passes::PassObserver& observer = {});
+// The same without object code: all that can be wrong with the file is found here. Reads the weights once, for values that
+// are not finite; limits what is compiled (kMaxKernels) and what it takes to run it (runtime::ValidateProgram).
+Result<CompiledModel> Lower(const Model& model, const CompileOptions& options,
+                            const passes::PassObserver& observer = {});
+
+// Runs `jobs`, whose sources are tensors of `file`, into `blob`, which is zeroed and as large as they ask for.
+void PackWeights(const frontend::GgufFile& file, std::span<const runtime::PackJob> jobs, uint8_t* blob);
 
 // Compiled code and packed weights, ready to run.
 class Engine {
@@ -92,8 +103,9 @@ class Engine {
                                               const runtime::ExecutorOptions& options);
 
   // See runtime::Executor::Run.
-  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out) {
-    return executor_->Run(ids, lengths, out);
+  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
+             const runtime::SequenceNames& names = {}) {
+    return executor_->Run(ids, lengths, out, names);
   }
   int64_t dims() const { return executor_->program().dims; }
   const CompiledModel& compiled() const { return compiled_; }

@@ -122,6 +122,8 @@ class ProgramBuilder {
       return job;
     }
     job.kind = weight.type.rank == 1 ? PackJob::Kind::kVector : PackJob::Kind::kPanels;
+    if (job.kind == PackJob::Kind::kPanels && weight.pack == 0)
+      return Err("weight @{}: a table that is not a tensor of the file", weight.name);
     job.pack = weight.pack;
     job.unit = weight.unit;
     const ir::Weight* source = &weight;

@@ -4,6 +4,7 @@
 
 #include "frontend/gemma_embedding.h"
 #include "ir/weight_layout.h"
+#include "support/text.h"
 
 namespace ggufc::frontend {
 namespace {

@@ -7,6 +7,7 @@
 #include "frontend/vocabulary.h"
 #include "ir/builder.h"
 #include "support/check.h"
+#include "support/text.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -19,8 +20,23 @@ std::string LayerTensor(int64_t layer, std::string_view name) {
   return fmt::format("blk.{}.{}.weight", layer, name);
 }
 
-// ---- reading and checking
-// -----------------------------------------------------------------------------------------
+// ---- reading and checking --------------------------------------------------------------------------------
+
+// Far above any model's sizes. What the compiler builds grows with them and not with the file: rows of
+// activations, tables of rotations (8 bytes a position and dimension in the two of them), the program itself.
+constexpr int64_t kMaxLayers = 256;
+constexpr int64_t kMaxDim = 16384;
+constexpr int64_t kMaxHeads = 1024;
+constexpr int64_t kMaxHeadDim = 1024;
+constexpr int64_t kMaxProjection = 32768;  // heads * head_dim
+constexpr int64_t kMaxFfn = 131072;
+constexpr int64_t kMaxContext = int64_t{1} << 17;
+constexpr int64_t kMaxRotations = int64_t{1} << 23;  // context_length * head_dim
+constexpr int64_t kMaxWindow = int64_t{1} << 20;
+constexpr int64_t kMaxPattern = 512;
+constexpr int64_t kMaxDenseWidth = 131072;
+constexpr double kLeastEps = 1e-12, kMostEps = 0.1;
+constexpr double kLeastTheta = 1, kMostTheta = 1e12;
 
 class ConfigReader {
  public:
@@ -49,7 +65,8 @@ class ConfigReader {
 
   Result<double> Number(std::string_view name, double least, double most) const {
     ASSIGN_OR_RETURN(const float value, file_.GetF32(Key(name)));
-    if (!(value >= least && value <= most)) {  // also when it is not a number
+    // The limits as a file can spell them. Also when it is not a number.
+    if (!(value >= static_cast<float>(least) && value <= static_cast<float>(most))) {
       return Err("{}: key '{}': {} ({} to {} are allowed)", file_.path(), Key(name), value, least, most);
     }
     return value;
@@ -63,16 +80,23 @@ class ConfigReader {
     return Err("{}: key '{}': {} ({} is expected)", file_.path(), Key(name), value, expected);
   }
 
+  // `value`, which is key `name`'s, times the width of a head.
+  Status CheckProduct(std::string_view name, int64_t value, int64_t most) const {
+    if (value * config_.head_dim <= most) return {};
+    return Err("{}: key '{}': {} times {} of key '{}' is {} ({} is allowed)", file_.path(), Key(name), value,
+               config_.head_dim, Key("attention.key_length"), value * config_.head_dim, most);
+  }
+
   Status ReadSizes() {
-    ASSIGN_OR_RETURN(config_.layers, Count("block_count", 1, 512));
-    ASSIGN_OR_RETURN(config_.dim, Count("embedding_length", 1, 65536));
-    ASSIGN_OR_RETURN(config_.heads, Count("attention.head_count", 1, 1024));
+    ASSIGN_OR_RETURN(config_.layers, Count("block_count", 1, kMaxLayers));
+    ASSIGN_OR_RETURN(config_.dim, Count("embedding_length", 1, kMaxDim));
+    ASSIGN_OR_RETURN(config_.heads, Count("attention.head_count", 1, kMaxHeads));
     ASSIGN_OR_RETURN(config_.kv_heads, Count("attention.head_count_kv", 1, config_.heads));
-    ASSIGN_OR_RETURN(config_.head_dim, Count("attention.key_length", 2, 1024));
-    ASSIGN_OR_RETURN(config_.ffn, Count("feed_forward_length", 1, 1 << 20));
-    ASSIGN_OR_RETURN(config_.context_length, Count("context_length", 1, 1 << 17));
-    ASSIGN_OR_RETURN(config_.window, Count("attention.sliding_window", 1, 1 << 20));
-    ASSIGN_OR_RETURN(config_.rms_eps, Number("attention.layer_norm_rms_epsilon", 1e-12, 0.1));
+    ASSIGN_OR_RETURN(config_.head_dim, Count("attention.key_length", 2, kMaxHeadDim));
+    ASSIGN_OR_RETURN(config_.ffn, Count("feed_forward_length", 1, kMaxFfn));
+    ASSIGN_OR_RETURN(config_.context_length, Count("context_length", 1, kMaxContext));
+    ASSIGN_OR_RETURN(config_.window, Count("attention.sliding_window", 1, kMaxWindow));
+    ASSIGN_OR_RETURN(config_.rms_eps, Number("attention.layer_norm_rms_epsilon", kLeastEps, kMostEps));
     if (config_.heads % config_.kv_heads != 0) {
       return Err("{}: key '{}': {} heads are no multiple of the {} key and value heads", file_.path(),
                  Key("attention.head_count"), config_.heads, config_.kv_heads);
@@ -81,19 +105,21 @@ class ConfigReader {
       return Err("{}: key '{}': {} (an even number is expected)", file_.path(), Key("attention.key_length"),
                  config_.head_dim);
     }
+    RETURN_IF_ERROR(CheckProduct("attention.head_count", config_.heads, kMaxProjection));
+    RETURN_IF_ERROR(CheckProduct("context_length", config_.context_length, kMaxRotations));
     RETURN_IF_ERROR(MustBe("attention.value_length", config_.head_dim));
     config_.global_every = 6;
     if (file_.Has(Key("attention.sliding_window_pattern"))) {
-      ASSIGN_OR_RETURN(config_.global_every, Count("attention.sliding_window_pattern", 1, 512));
+      ASSIGN_OR_RETURN(config_.global_every, Count("attention.sliding_window_pattern", 1, kMaxPattern));
     }
     return {};
   }
 
   Status ReadRope() {
-    ASSIGN_OR_RETURN(config_.rope_theta_global, Number("rope.freq_base", 1, 1e12));
+    ASSIGN_OR_RETURN(config_.rope_theta_global, Number("rope.freq_base", kLeastTheta, kMostTheta));
     config_.rope_theta_local = 10000;
     if (file_.Has(Key("rope.freq_base_swa"))) {
-      ASSIGN_OR_RETURN(config_.rope_theta_local, Number("rope.freq_base_swa", 1, 1e12));
+      ASSIGN_OR_RETURN(config_.rope_theta_local, Number("rope.freq_base_swa", kLeastTheta, kMostTheta));
     }
     return MustBe("rope.dimension_count", config_.head_dim);
   }
@@ -202,11 +228,10 @@ class ConfigReader {
   }
 
   Result<int64_t> DenseWidth(const Tensor& tensor) const {
-    constexpr uint64_t kMaxWidth = 1 << 20;
     const uint64_t width = tensor.rank == 2 ? tensor.dims[1] : 0;
-    if (width >= 1 && width <= kMaxWidth) return static_cast<int64_t>(width);
+    if (width >= 1 && width <= kMaxDenseWidth) return static_cast<int64_t>(width);
     return Err("{}: tensor {} has shape {} (a matrix of 1 to {} rows is expected)", file_.path(),
-               Quoted(tensor.name), ShapeText(tensor.shape()), kMaxWidth);
+               Quoted(tensor.name), ShapeText(tensor.shape()), kMaxDenseWidth);
   }
 
   void Warn() {
@@ -236,8 +261,7 @@ class ConfigReader {
   std::unordered_set<std::string_view> known_;
 };
 
-// ---- building
-// -----------------------------------------------------------------------------------------------------
+// ---- building --------------------------------------------------------------------------------------------
 
 using ir::Attr;
 using ir::AttrValue;

@@ -86,19 +86,4 @@ std::string_view GgmlTypeName(uint32_t type) {
   return type < kGgmlTypes.size() ? kGgmlTypes[type] : std::string_view("unknown");
 }
 
-std::string Quoted(std::string_view text) {
-  constexpr size_t kLongest = 96;
-  std::string out = "'";
-  for (const char c : text.substr(0, kLongest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  out += text.size() > kLongest ? "...'" : "'";
-  return out;
-}
-
 }  // namespace ggufc::frontend

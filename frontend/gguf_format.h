@@ -85,7 +85,4 @@ const TypeTraits& Traits(GgmlType type);
 // The name of any type that ggml knows or once knew ("Q4_K"), "unknown" for the rest.
 std::string_view GgmlTypeName(uint32_t type);
 
-// Text from a file, made safe for a message: in single quotes, control bytes as \xNN, cut after 96 bytes.
-std::string Quoted(std::string_view text);
-
 }  // namespace ggufc::frontend

@@ -2,9 +2,12 @@
 // (counts, lengths, sizes) is compared with the bytes that are left before anything is allocated for it.
 #include "frontend/gguf_reader.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <utility>
+
+#include "support/text.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -103,9 +106,12 @@ class GgufFile::Parser {
       if (key->empty() || key->size() > kMaxKeyBytes) {
         return Err("{}: key of {} bytes (1 to {} are allowed)", where(), key->size(), kMaxKeyBytes);
       }
+      const std::string_view name = *key;
+      if (const std::string fault = NameFault(name); !fault.empty()) {
+        return Err("{}: key {}: {}", where(), Quoted(name), fault);
+      }
       const auto type = Read<uint32_t>();
       if (!type) return Truncated(where(), "value type");
-      const std::string_view name = *key;
       if (*type >= kValueTypeCount)
         return Err("{}: key {}: unknown value type {}", path(), Quoted(name), *type);
       MetadataEntry entry;
@@ -191,6 +197,9 @@ class GgufFile::Parser {
     if (name->empty() || name->size() > kMaxTensorNameBytes) {
       return Err("{}: name of {} bytes (1 to {} are allowed)", where(), name->size(), kMaxTensorNameBytes);
     }
+    if (const std::string fault = NameFault(*name); !fault.empty()) {
+      return Err("{}: name {}: {}", where(), Quoted(*name), fault);
+    }
     Tensor tensor;
     tensor.name = *name;
     const auto context = [&] { return fmt::format("{}: tensor {}", path(), Quoted(tensor.name)); };
@@ -253,6 +262,25 @@ class GgufFile::Parser {
             path(), Quoted(tensor.name), sizes_[i], offsets_[i], start, bytes_.size());
       }
       tensor.data = bytes_.subspan(begin, sizes_[i]);
+    }
+    return CheckDisjoint();
+  }
+
+  // Each byte of the file belongs to one tensor at most, so that what is made from all of them together is
+  // bounded by the file's size.
+  Status CheckDisjoint() const {
+    std::vector<const Tensor*> by_place;
+    by_place.reserve(file_.tensors_.size());
+    for (const Tensor& tensor : file_.tensors_) by_place.push_back(&tensor);
+    std::ranges::stable_sort(by_place, {}, [](const Tensor* tensor) { return tensor->data.data(); });
+    for (size_t i = 1; i < by_place.size(); ++i) {
+      const Tensor& before = *by_place[i - 1];
+      const Tensor& after = *by_place[i];
+      const auto begin = static_cast<size_t>(before.data.data() - bytes_.data());
+      const auto next = static_cast<size_t>(after.data.data() - bytes_.data());
+      if (before.data.size() <= next - begin) continue;
+      return Err("{}: tensors {} (bytes {} to {} of the file) and {} (from byte {} on) overlap", path(),
+                 Quoted(before.name), begin, begin + before.data.size() - 1, Quoted(after.name), next);
     }
     return {};
   }

@@ -54,8 +54,9 @@ class GgufFile {
 
   const std::string& path() const { return file_.path(); }
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
-  // Tells the system that this tensor's data will not be needed soon. It stays readable.
+  // Tells the system that this tensor's data, or this part of bytes(), will not be needed soon. It stays readable.
   void Release(const Tensor& tensor) const { file_.Release(tensor.data); }
+  void Release(std::span<const uint8_t> part) const { file_.Release(part); }
   uint32_t version() const { return version_; }
   uint64_t alignment() const { return alignment_; }
   std::span<const MetadataEntry> metadata() const { return metadata_; }  // in file order

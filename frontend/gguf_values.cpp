@@ -7,6 +7,7 @@
 
 #include "frontend/gguf_reader.h"
 #include "support/check.h"
+#include "support/text.h"
 
 namespace ggufc::frontend {
 namespace {

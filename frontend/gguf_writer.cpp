@@ -1,13 +1,9 @@
 #include "frontend/gguf_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <utility>
+
+#include "support/text.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -22,37 +18,8 @@ std::string TensorKey(std::string_view name) { return '\0' + std::string(name); 
 }  // namespace
 
 Result<GgufWriter> GgufWriter::Create(const std::string& path) {
-  GgufWriter writer;
-  writer.path_ = path;
-  // O_EXCL finds a free name; open() instead of mkstemp() so that the file gets the usual permissions.
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    const std::string temporary = fmt::format("{}.{}-{}.tmp", path, getpid(), attempt);
-    writer.fd_ = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (writer.fd_ >= 0) {
-      writer.temporary_ = temporary;
-      return writer;
-    }
-    if (errno != EEXIST) break;
-  }
-  return Err("{}: cannot create: {}", path, std::strerror(errno));
-}
-
-GgufWriter::GgufWriter(GgufWriter&& other) noexcept
-    : path_(std::move(other.path_)),
-      temporary_(std::exchange(other.temporary_, {})),
-      fd_(std::exchange(other.fd_, -1)),
-      header_(std::move(other.header_)),
-      entries_(other.entries_),
-      names_(std::move(other.names_)),
-      tensors_(std::move(other.tensors_)),
-      data_bytes_(other.data_bytes_),
-      header_written_(other.header_written_),
-      current_(other.current_),
-      current_done_(other.current_done_) {}
-
-GgufWriter::~GgufWriter() {
-  if (fd_ >= 0) close(fd_);
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(path));
+  return GgufWriter(path, std::move(file));
 }
 
 void GgufWriter::PutString(std::string_view text) {
@@ -62,9 +29,11 @@ void GgufWriter::PutString(std::string_view text) {
 
 Status GgufWriter::BeginEntry(std::string_view key, ValueType type) {
   if (header_written_) return Err("{}: key {}: the header is written already", path_, Quoted(key));
-  if (key.empty() || key.size() > kMaxKeyBytes || key.find('\0') != std::string_view::npos) {
-    return Err("{}: key {}: 1 to {} bytes without a NUL are allowed", path_, Quoted(key), kMaxKeyBytes);
+  if (key.empty() || key.size() > kMaxKeyBytes) {
+    return Err("{}: key {}: 1 to {} bytes are allowed", path_, Quoted(key), kMaxKeyBytes);
   }
+  if (const std::string fault = NameFault(key); !fault.empty())
+    return Err("{}: key {}: {}", path_, Quoted(key), fault);
   if (entries_ == kMaxMetadataEntries)
     return Err("{}: more than {} metadata entries", path_, kMaxMetadataEntries);
   if (!names_.emplace(key).second) return Err("{}: key {} is added twice", path_, Quoted(key));
@@ -108,6 +77,8 @@ Status GgufWriter::AddTensor(std::string_view name, GgmlType type, std::span<con
   if (name.empty() || name.size() > kMaxTensorNameBytes) {
     return Err("{}: tensor {}: a name has 1 to {} bytes", path_, Quoted(name), kMaxTensorNameBytes);
   }
+  if (const std::string fault = NameFault(name); !fault.empty())
+    return Err("{}: tensor {}: {}", path_, Quoted(name), fault);
   if (tensors_.size() == kMaxTensors) return Err("{}: more than {} tensors", path_, kMaxTensors);
   if (shape.empty() || shape.size() > kMaxRank) {
     return Err("{}: tensor {}: rank {} (1 to {} are allowed)", path_, Quoted(name), shape.size(), kMaxRank);
@@ -151,13 +122,7 @@ Status GgufWriter::WriteHeader() {
 }
 
 Status GgufWriter::WriteRaw(std::span<const uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return Err("{}: cannot write: {}", path_, std::strerror(errno));
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-  return {};
+  return file_.Write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Status GgufWriter::WriteTensorData(std::string_view name, std::span<const uint8_t> bytes) {
@@ -182,19 +147,15 @@ Status GgufWriter::WriteTensorData(std::string_view name, std::span<const uint8_
 }
 
 Status GgufWriter::Finish() {
-  if (temporary_.empty()) return Err("{}: finished already", path_);
+  if (finished_) return Err("{}: finished already", path_);
   if (!header_written_) RETURN_IF_ERROR(WriteHeader());
   if (current_ != tensors_.size()) {
     const TensorInfo& tensor = tensors_[current_];
     return Err("{}: tensor {} has {} of its {} bytes", path_, Quoted(tensor.name), current_done_,
                tensor.bytes);
   }
-  const int closed = close(std::exchange(fd_, -1));
-  if (closed != 0) return Err("{}: cannot write: {}", path_, std::strerror(errno));
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    return Err("{}: cannot rename {} to it: {}", path_, temporary_, std::strerror(errno));
-  }
-  temporary_.clear();
+  RETURN_IF_ERROR(file_.Finish());
+  finished_ = true;
   return {};
 }
 

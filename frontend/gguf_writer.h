@@ -1,9 +1,7 @@
 // Writes a GGUF v3 file as a stream: metadata first, then the list of tensors, then their data in that order,
 // in pieces of any size. Memory use does not depend on the tensors' sizes.
 //
-// The bytes go to a temporary file beside the target; Finish() renames it. Until then the target is
-// untouched, and a writer that is destroyed before it removes the temporary file, so nothing half-written is
-// ever left under the target's name.
+// The file appears under its name with Finish(), as support/output_file.h has it.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "frontend/gguf_format.h"
+#include "support/output_file.h"
 #include "support/result.h"
 
 namespace ggufc::frontend {
@@ -21,10 +20,6 @@ namespace ggufc::frontend {
 class GgufWriter {
  public:
   static Result<GgufWriter> Create(const std::string& path);
-
-  GgufWriter(GgufWriter&& other) noexcept;
-  GgufWriter& operator=(GgufWriter&& other) = delete;
-  ~GgufWriter();
 
   // Metadata. Errors: an empty, overlong or repeated key.
   template <typename T>
@@ -60,7 +55,7 @@ class GgufWriter {
     uint64_t bytes;
   };
 
-  GgufWriter() = default;
+  GgufWriter(std::string path, OutputFile file) : path_(std::move(path)), file_(std::move(file)) {}
 
   template <typename T>
   static std::span<const uint8_t> Bytes(const T* values, size_t count) {
@@ -79,8 +74,8 @@ class GgufWriter {
   Status WriteRaw(std::span<const uint8_t> bytes);
 
   std::string path_;
-  std::string temporary_;  // empty once renamed
-  int fd_ = -1;
+  OutputFile file_;
+  bool finished_ = false;
   std::string header_;  // the metadata section until the header is written
   uint64_t entries_ = 0;
   std::unordered_set<std::string> names_;  // keys as they are, tensor names behind a NUL

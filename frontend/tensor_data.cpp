@@ -7,6 +7,7 @@
 
 #include "support/check.h"
 #include "support/float_formats.h"
+#include "support/text.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -53,6 +54,22 @@ uint64_t FindNonFinite(const uint8_t* data, uint64_t count, uint64_t stride, Bit
       if ((Load<Bits>(data + i * stride) & exponent) == exponent) return i;
     }
   }
+  return count;
+}
+
+// The same by type: `count` values, or blocks by their scales.
+uint64_t FindNonFinite(GgmlType type, const uint8_t* data, uint64_t count) {
+  switch (type) {
+    case GgmlType::F32:
+      return FindNonFinite<uint32_t>(data, count, sizeof(uint32_t), 0x7f800000u);
+    case GgmlType::F16:
+      return FindNonFinite<uint16_t>(data, count, sizeof(uint16_t), 0x7c00u);
+    case GgmlType::BF16:
+      return FindNonFinite<uint16_t>(data, count, sizeof(uint16_t), 0x7f80u);
+    case GgmlType::Q8_0:
+      return FindNonFinite<uint16_t>(data, count, kBlockBytes, 0x7c00u);
+  }
+  CHECK(false, "tensor type {}", static_cast<uint32_t>(type));
   return count;
 }
 
@@ -109,30 +126,23 @@ void EncodeRow(GgmlType type, std::span<const float> values, uint8_t* out) {
 }
 
 Status CheckFinite(const GgufFile& file, const Tensor& tensor) {
-  const uint8_t* data = tensor.data.data();
-  const uint64_t elements = tensor.elements();
-  uint64_t step = 1;  // elements per number that is looked at
-  uint64_t index = 0;
-  switch (tensor.type) {
-    case GgmlType::F32:
-      index = FindNonFinite<uint32_t>(data, elements, sizeof(uint32_t), 0x7f800000u);
-      break;
-    case GgmlType::F16:
-      index = FindNonFinite<uint16_t>(data, elements, sizeof(uint16_t), 0x7c00u);
-      break;
-    case GgmlType::BF16:
-      index = FindNonFinite<uint16_t>(data, elements, sizeof(uint16_t), 0x7f80u);
-      break;
-    case GgmlType::Q8_0:
-      step = kBlock;
-      index = FindNonFinite<uint16_t>(data, elements / kBlock, kBlockBytes, 0x7c00u);
-      break;
+  // A multiple of every type's block and of the page.
+  constexpr uint64_t kSlice = 4096 * kBlockBytes * 16;
+  const uint64_t step = Traits(tensor.type).block_size;  // elements per number that is looked at
+  const uint64_t step_bytes = Traits(tensor.type).block_bytes;
+  for (uint64_t at = 0; at < tensor.data.size(); at += kSlice) {
+    const std::span<const uint8_t> slice = tensor.data.subspan(at, std::min(kSlice, tensor.data.size() - at));
+    const uint64_t count = slice.size() / step_bytes;
+    const uint64_t index = FindNonFinite(tensor.type, slice.data(), count);
+    if (index < count) {
+      const uint64_t element = (at / step_bytes + index) * step;
+      return Err("{}: tensor {}: {} at element {} (row {}, column {}) is not finite", file.path(),
+                 Quoted(tensor.name), step == 1 ? "the value" : "the scale of the block", element,
+                 element / tensor.row_length(), element % tensor.row_length());
+    }
+    file.Release(slice);
   }
-  if (index == elements / step) return {};
-  const uint64_t element = index * step;
-  return Err("{}: tensor {}: {} at element {} (row {}, column {}) is not finite", file.path(),
-             Quoted(tensor.name), step == 1 ? "the value" : "the scale of the block", element,
-             element / tensor.row_length(), element % tensor.row_length());
+  return {};
 }
 
 }  // namespace ggufc::frontend

@@ -21,7 +21,7 @@ void DequantizeRow(const Tensor& tensor, uint64_t row, float* out);
 void EncodeRow(GgmlType type, std::span<const float> values, uint8_t* out);
 
 // An error that names the tensor and the first place where a value, or the scale of a block, is infinite or
-// NaN. Reads the whole tensor (f32, f16, bf16) or one cache line in two (q8_0).
+// NaN. Reads the whole tensor, and gives its pages back to the system (GgufFile::Release) as it goes.
 Status CheckFinite(const GgufFile& file, const Tensor& tensor);
 
 }  // namespace ggufc::frontend

@@ -45,8 +45,8 @@ Result<TokenTable> BuiltinTokens(uint64_t vocab);
 // Types: added tokens are CONTROL if special, else USER_DEFINED (with plain spaces for U+2581, as in converted
 // GGUF files); <0xNN> is BYTE; the unknown token UNKNOWN; fillers UNUSED; all else NORMAL.
 //
-// The file is untrusted: every shape and type is checked, errors name the file and the place. Memory: about
-// six times the file.
+// The file is untrusted: every shape and type is checked, also that no object repeats a key; errors name the file and
+// the place. At most 64 MB. Memory: about six times the file.
 Result<TokenTable> ReadTokenizerJson(const std::string& path, uint64_t vocab);
 // The same from text in memory; `name` stands for the path in messages.
 Result<TokenTable> ParseTokenizerJson(const std::string& name, std::string_view text, uint64_t vocab);

@@ -3,6 +3,8 @@
 #include <bitset>
 #include <cmath>
 
+#include "support/text.h"
+
 namespace ggufc::frontend {
 namespace {
 
@@ -25,8 +27,32 @@ Result<uint32_t> TokenId(const GgufFile& file, std::string_view key, uint32_t fa
   return id;
 }
 
+bool IsSpecial(int32_t type) {
+  return type == static_cast<int32_t>(TokenType::kUnknown) ||
+         type == static_cast<int32_t>(TokenType::kControl) ||
+         type == static_cast<int32_t>(TokenType::kUserDefined);
+}
+
+// Before the arrays are copied. Of another type than array: their getters say so.
+Status CheckSize(const GgufFile& file) {
+  const MetadataEntry* const tokens = file.Find(kTokens);
+  if (tokens == nullptr || tokens->type != ValueType::kArray) return {};
+  if (tokens->count == 0 || tokens->count > kMaxVocabulary) {
+    return Err("{}: key {}: {} pieces (1 to {} are allowed)", file.path(), Quoted(kTokens), tokens->count,
+               kMaxVocabulary);
+  }
+  for (const std::string_view key : {kScores, kTypes}) {
+    const MetadataEntry* const entry = file.Find(key);
+    if (entry == nullptr || entry->type != ValueType::kArray || entry->count == tokens->count) continue;
+    return Err("{}: key {}: {} elements, but key {} has {} pieces", file.path(), Quoted(key), entry->count,
+               Quoted(kTokens), tokens->count);
+  }
+  return {};
+}
+
 Status CheckPieces(const GgufFile& file, const Vocabulary& vocabulary) {
   std::bitset<256> bytes;
+  uint64_t special_bytes = 0;
   for (size_t i = 0; i < vocabulary.pieces.size(); ++i) {
     const std::string_view piece = vocabulary.pieces[i];
     const int32_t type = vocabulary.types[i];
@@ -39,6 +65,13 @@ Status CheckPieces(const GgufFile& file, const Vocabulary& vocabulary) {
     }
     if (!std::isfinite(vocabulary.scores[i])) {
       return Err("{}: key {}: element {} is not finite", file.path(), Quoted(kScores), i);
+    }
+    if (IsSpecial(type)) special_bytes += piece.size();
+    if (special_bytes > kMaxSpecialBytes) {
+      return Err(
+          "{}: key {}: control, unknown and user-defined pieces up to {} have {} bytes together ({} are "
+          "allowed)",
+          file.path(), Quoted(kTokens), i, special_bytes, kMaxSpecialBytes);
     }
     if (type != static_cast<int32_t>(TokenType::kByte)) continue;
     const std::optional<uint8_t> byte = ByteOfPiece(piece);
@@ -69,20 +102,12 @@ Result<Vocabulary> LoadVocabulary(const GgufFile& file) {
     return Err("{}: key {}: tokenizer {} is not supported ('llama' is)", file.path(), Quoted(kModel),
                Quoted(model));
   }
+  RETURN_IF_ERROR(CheckSize(file));
   Vocabulary vocabulary;
   ASSIGN_OR_RETURN(vocabulary.pieces, file.GetStringArray(kTokens));
   ASSIGN_OR_RETURN(vocabulary.scores, file.GetF32Array(kScores));
   ASSIGN_OR_RETURN(vocabulary.types, file.GetI32Array(kTypes));
   const size_t size = vocabulary.pieces.size();
-  if (size == 0 || size > kMaxVocabulary) {
-    return Err("{}: key {}: {} pieces (1 to {} are allowed)", file.path(), Quoted(kTokens), size,
-               kMaxVocabulary);
-  }
-  if (vocabulary.scores.size() != size || vocabulary.types.size() != size) {
-    return Err("{}: {} pieces in {}, {} scores in {} and {} types in {} (equal numbers are expected)",
-               file.path(), size, Quoted(kTokens), vocabulary.scores.size(), Quoted(kScores),
-               vocabulary.types.size(), Quoted(kTypes));
-  }
   RETURN_IF_ERROR(CheckPieces(file, vocabulary));
   ASSIGN_OR_RETURN(vocabulary.bos, TokenId(file, "tokenizer.ggml.bos_token_id", 1, size));
   ASSIGN_OR_RETURN(vocabulary.eos, TokenId(file, "tokenizer.ggml.eos_token_id", 2, size));

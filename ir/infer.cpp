@@ -170,6 +170,17 @@ Types InferRopeTable(const Site& s) {
   return std::vector{x};
 }
 
+// 16-bit products are summed exactly over blocks of kQuantBlock.
+Status CheckDots(const Op& op) {
+  const int64_t dots = op.Int(Attr::kDots), head_dim = op.Int(Attr::kHeadDim);
+  if (dots != 0 && dots != 16) return Err("{}: dots is {} (0 or 16)", Info(op.kind).name, dots);
+  if (dots != 0 && head_dim % kQuantBlock != 0) {
+    return Err("{}: dots={} takes heads of whole blocks of {}, head_dim is {}", Info(op.kind).name, dots,
+               kQuantBlock, head_dim);
+  }
+  return {};
+}
+
 Types InferAttention(const Site& s) {
   const int64_t heads = s.op.Int(Attr::kHeads), kv_heads = s.op.Int(Attr::kKvHeads);
   const int64_t head_dim = s.op.Int(Attr::kHeadDim);
@@ -178,6 +189,7 @@ Types InferAttention(const Site& s) {
   if (heads % kv_heads != 0)
     return Err("attention: {} heads do not share {} kv_heads evenly", heads, kv_heads);
   if (s.op.Int(Attr::kLayout) > 1) return Err("attention: layout is {} (0 or 1)", s.op.Int(Attr::kLayout));
+  RETURN_IF_ERROR(CheckDots(s.op));
   const Type q = Type::Tensor(Scalar::kF32, Symbol::kT, heads * head_dim);
   const Type kv = Type::Tensor(Scalar::kF32, Symbol::kT, kv_heads * head_dim);
   if (s.type(0) != q) return Operand(s, 0, "f32[T, heads * head_dim]");
@@ -229,8 +241,17 @@ Types InferSameAsFirst(const Site& s) {
       if (!IsLoopType(x) || (x.scalar != Scalar::kF32 && x.scalar != Scalar::kI32))
         return Operand(s, 0, "f32 or i32");
       break;
-    case OpKind::kRope:
     case OpKind::kKeyPanels:
+    case OpKind::kValuePanels:
+      RETURN_IF_ERROR(CheckDots(s.op));
+      if (!IsF32Rows(x) || x.rows() != Dim(Symbol::kT)) return Operand(s, 0, "f32[T, columns]");
+      RETURN_IF_ERROR(CheckPositive(s.op, Attr::kHeadDim));
+      if (x.columns() % s.op.Int(Attr::kHeadDim) != 0) {
+        return Err("{}: head_dim is {}, expected a divisor of {} columns", Info(s.op.kind).name,
+                   s.op.Int(Attr::kHeadDim), x.columns());
+      }
+      break;
+    case OpKind::kRope:
       if (!IsF32Rows(x) || x.rows() != Dim(Symbol::kT)) return Operand(s, 0, "f32[T, columns]");
       RETURN_IF_ERROR(CheckHeadDim(s.op, x.columns()));
       if (s.op.Has(Attr::kTheta) && s.op.Float(Attr::kTheta) <= 0) {

@@ -29,7 +29,7 @@ struct Tensor {
 class Machine {
  public:
   Machine(const Module& module, const WeightSource& weights, const InterpreterInput& input)
-      : module_(module), weights_(weights), batch_(MakeBatchTables(input.lengths)) {}
+      : module_(module), weights_(weights), batch_(MakeBatchTables(input.lengths)), observe_(input.observe) {}
 
   Result<std::vector<Tensor>> Run(const Function& function, const std::vector<Tensor>& args) {
     Frame frame{function, std::vector<Tensor>(function.values.size())};
@@ -54,6 +54,7 @@ class Machine {
       }
       if (!out)
         return Err("@{}: `{}`: {}", function.name, PrintOp(module_, function, op), out.error().message);
+      if (observe_) observe_(op, *out->data);
       frame.values[op.results[0].index] = std::move(*out);
     }
     return std::vector<Tensor>{};
@@ -152,6 +153,7 @@ class Machine {
         break;
       }
       case OpKind::kKeyPanels:
+      case OpKind::kValuePanels:
         *out.data = *in[0].data;
         break;  // an order in memory, not a value
       case OpKind::kMeanPool:
@@ -260,8 +262,62 @@ class Machine {
     return {};
   }
 
+  // A head as 16-bit dots see it: integers times a scale, which is returned. docs/ir.md, attention.
+  static double RoundHead(double* x, int64_t head_dim, bool bound_norm) {
+    double amax = 0, norm = 0;
+    for (int64_t begin = 0; begin < head_dim; begin += kQuantBlock) {
+      double squares = 0;
+      for (int64_t d = begin; d < begin + kQuantBlock; ++d) {
+        amax = std::max(amax, std::fabs(x[d]));
+        squares += x[d] * x[d];
+      }
+      norm = std::max(norm, std::sqrt(squares));
+    }
+    double scale = amax / QuantMax(Scalar::kQ16);
+    if (bound_norm) scale = std::max(scale, norm / kMaxBlockNorm);
+    for (int64_t d = 0; d < head_dim; ++d) x[d] = scale == 0 ? 0 : std::nearbyint(x[d] / scale) * scale;
+    return scale;
+  }
+
+  static void RoundHeads(Tensor& x, int64_t head_dim, bool bound_norm, std::vector<double>* scales) {
+    for (int64_t begin = 0; begin < x.rows * x.columns; begin += head_dim) {
+      const double scale = RoundHead(x.data->data() + begin, head_dim, bound_norm);
+      if (scales != nullptr) scales->push_back(scale);
+    }
+  }
+
+  // Weights of the keys from number `begin` of the sequence on, in blocks of kQuantBlock keys of the sequence.
+  // `scale_of(j)`: the scale of key j's value.
+  template <typename ScaleOf>
+  static void RoundWeights(std::vector<double>& weights, int64_t begin, const ScaleOf& scale_of) {
+    const auto end = begin + static_cast<int64_t>(weights.size());
+    for (int64_t block = begin / kQuantBlock * kQuantBlock; block < end; block += kQuantBlock) {
+      const int64_t from = std::max(begin, block), to = std::min(end, block + kQuantBlock);
+      double sum = 0, largest = 0;
+      for (int64_t j = from; j < to; ++j) {
+        const double weight = weights[j - begin] * scale_of(j);
+        sum += weight;
+        largest = std::max(largest, weight);
+      }
+      const double scale = std::max(sum / kMaxBlockSum, largest / QuantMax(Scalar::kQ16));
+      for (int64_t j = from; j < to; ++j) {
+        double& weight = weights[j - begin];
+        if (scale > 0 && scale_of(j) > 0)
+          weight = std::nearbyint(weight * scale_of(j) / scale) * scale / scale_of(j);
+      }
+    }
+  }
+
   void Attention(const Op& op, const std::vector<Tensor>& in, Tensor& out) const {
-    const Tensor &q = in[0], &k = in[1], &v = in[2];
+    Tensor q = in[0], k = in[1], v = in[2];
+    std::vector<double> value_scales;  // of each token and kv head
+    const bool integer = op.Int(Attr::kDots) != 0;
+    if (integer) {
+      for (Tensor* x : {&q, &k, &v}) x->data = std::make_shared<std::vector<double>>(*x->data);
+      RoundHeads(q, op.Int(Attr::kHeadDim), true, nullptr);
+      RoundHeads(k, op.Int(Attr::kHeadDim), true, nullptr);
+      RoundHeads(v, op.Int(Attr::kHeadDim), false, &value_scales);
+    }
     const int64_t heads = op.Int(Attr::kHeads), kv_heads = op.Int(Attr::kKvHeads),
                   head_dim = op.Int(Attr::kHeadDim);
     const int64_t window = op.Int(Attr::kWindow);
@@ -282,6 +338,11 @@ class Machine {
             highest = std::max(highest, scores[j - begin]);
           }
           for (double& score : scores) sum += score = std::exp(score - highest);
+          if (integer) {
+            RoundWeights(scores, begin, [&](int64_t j) {
+              return value_scales[static_cast<size_t>((first + j) * kv_heads + kv / head_dim)];
+            });
+          }
           double* const to = out.row(first + i) + h * head_dim;
           for (int64_t j = begin; j < end; ++j) {
             const double* const value = v.row(first + j) + kv;
@@ -315,6 +376,7 @@ class Machine {
   const Module& module_;
   const WeightSource& weights_;
   const BatchTables batch_;
+  const std::function<void(const Op&, std::span<const double>)>& observe_;
   std::unordered_map<uint32_t, Tensor> loaded_;
 };
 

@@ -36,6 +36,8 @@ struct InterpreterInput {
   int64_t max_rows = 0;
   int64_t max_cols = 0;
   uint64_t seed = 0;
+  // Graph and kernel stage: called with each op's result, row-major, in the order of execution.
+  std::function<void(const Op&, std::span<const double>)> observe = {};
 };
 
 // Row-major results of `forward`: [B, dims].

@@ -2,6 +2,8 @@
 
 #include <cctype>
 
+#include "support/text.h"
+
 namespace ggufc::ir {
 namespace {
 
@@ -90,6 +92,9 @@ Result<std::string> Lexer::TakeQuoted(const Token& start) {
     }
   }
   Advance();
+  if (const std::string fault = NameFault(name); !fault.empty()) {
+    return Err("{}: expected a name without control characters: {}", Place(start), fault);
+  }
   return name;
 }
 

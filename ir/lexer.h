@@ -2,7 +2,7 @@
 //
 //   word      add  q8_0  i16x32           letters, digits, underscores, no digit first
 //   number    12  -3  1e-06  -inf
-//   %name     a value                     @name  @"odd \"name\"", a weight or a function
+//   %name     a value                     @name  @"odd \"name\"", a weight or a function: UTF-8 (support/text.h)
 //   others    ( ) { } [ ] , : = ->
 //
 // `//` starts a comment that ends with the line.

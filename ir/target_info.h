@@ -16,7 +16,6 @@ struct TargetInfo {
   int pack_q16 = 2, pack_q8 = 2, pack_q7 = 2;  // consecutive k that lie together in a weight panel
   bool seven_bit_dot = false;  // q7 with pack 4 uses dot_u8s7 (vpmaddubsw) rather than dot_u8s8
   int seven_bit_rows = 5;      // rows of its tile, which needs a register more
-  bool widen_panels = false;   // pack 2: widen a panel to i16 once when several tiles share it
   int row_block = 48;          // rows of activations that one pass over the weights serves
 
   int Rows(Scalar activation) const {

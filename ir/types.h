@@ -110,6 +110,11 @@ inline Type I16x32() { return Type::Vector(Scalar::kI16, 2 * kLanes); }
 // Elements of a row that share one scale, in weights (q8_0) and activations (q16, q8, q7).
 inline constexpr int64_t kQuantBlock = 32;
 inline bool IsActivationQuant(Scalar s) { return s == Scalar::kQ16 || s == Scalar::kQ8 || s == Scalar::kQ7; }
+// Attention with 16-bit dots: the largest Euclidean norm of a block of a query or key, and the largest sum of a block of
+// attention weights. 46,340.9^2 = 2^31 and 65,538 * 32,767 = 2^31 less a little, so that no sum of products overflows i32,
+// with room for what rounding adds: sqrt(32) / 2 to a norm, 16 to a sum.
+inline constexpr double kMaxBlockNorm = 46300;
+inline constexpr double kMaxBlockSum = 65500;
 // The largest magnitude of a quantised activation: 32767, 127 or 63.
 int QuantMax(Scalar s);
 

@@ -187,10 +187,14 @@ Result<std::vector<uint8_t>> DerivedBytes(const Module& module, WeightId id, con
     case Weight::Def::kInterleave:
       return Interleave(module, weight, tensor);
     case Weight::Def::kScale: {
-      ASSIGN_OR_RETURN(const std::vector<uint8_t> source, DerivedBytes(module, weight.sources[0], tensor));
+      double factor = 1;
+      WeightId from = id;
+      for (; module.weight(from).def == Weight::Def::kScale; from = module.weight(from).sources[0])
+        factor *= module.weight(from).factor;
+      ASSIGN_OR_RETURN(const std::vector<uint8_t> source, DerivedBytes(module, from, tensor));
       const std::vector<double> values = Dequantize(weight.type, source);
       std::vector<float> scaled;
-      for (const double value : values) scaled.push_back(static_cast<float>(value * weight.factor));
+      for (const double value : values) scaled.push_back(static_cast<float>(value * factor));
       return Encode(weight.type, scaled);
     }
     case Weight::Def::kRopeTable:

@@ -14,11 +14,29 @@ using ir::AttrValue;
 using ir::OpKind;
 using ir::ValueId;
 
-// How `forward` reads a value: as the keys of attention, or in any other way.
+// The layout in which attention reads its keys, or its values where dots are of 16 bits.
+struct Panels {
+  OpKind kind = OpKind::kReturn;  // kKeyPanels, kValuePanels; kReturn: rows
+  int64_t head_dim = 0;
+  int64_t dots = 0;
+  friend bool operator==(const Panels&, const Panels&) = default;
+};
+
+// How `forward` reads a value: in panels, or in any other way.
 struct Readers {
-  int64_t key_head_dim = 0;  // of the attention whose keys it is, 0: none
+  Panels panels;
   bool others = false;
 };
+
+Panels PanelsOf(const ir::Op& reader, size_t operand) {
+  if (reader.kind != OpKind::kAttention) return {};
+  const int64_t head_dim = reader.Int(Attr::kHeadDim), dots = reader.Int(Attr::kDots);
+  if (operand == 1) return {OpKind::kKeyPanels, head_dim, dots};
+  if (operand == 2 && dots != 0) return {OpKind::kValuePanels, head_dim, dots};
+  return {};
+}
+
+std::string_view Role(const Panels& panels) { return panels.kind == OpKind::kKeyPanels ? "keys" : "values"; }
 
 Readers ReadersOf(const ir::Module& module, ValueId value) {
   Readers readers;
@@ -35,10 +53,11 @@ Readers ReadersOf(const ir::Module& module, ValueId value) {
       kernel.ForEachOp([&](ir::OpId, const ir::Op& reader) {
         for (size_t j = 0; j < reader.operands.size(); ++j) {
           if (reader.operands[j] != kernel.params[i]) continue;
-          if (reader.kind == OpKind::kAttention && j == 1) {
-            readers.key_head_dim = reader.Int(Attr::kHeadDim);
-          } else {
+          const Panels panels = PanelsOf(reader, j);
+          if (panels == Panels() || (readers.panels != Panels() && readers.panels != panels)) {
             readers.others = true;
+          } else {
+            readers.panels = panels;
           }
         }
       });
@@ -47,18 +66,17 @@ Readers ReadersOf(const ir::Module& module, ValueId value) {
   return readers;
 }
 
-// Whether the kernel can lay out its result number `index` as key panels.
-Status CheckMakesKeys(const ir::Function& kernel, size_t index) {
+// Whether the kernel can lay out its result number `index` in panels.
+Status CheckMakesPanels(const ir::Function& kernel, size_t index, const Panels& panels) {
   const KernelShape shape = ShapeOf(kernel);
   if (!shape.anchor.valid()) return {};
-  const ValueId key = kernel.op(kernel.block(kernel.body).ops.back()).operands[index];
-  const ir::OpId defining = kernel.value(key).op;
+  const ValueId result = kernel.op(kernel.block(kernel.body).ops.back()).operands[index];
+  const ir::OpId defining = kernel.value(result).op;
   const bool in_prologue =
       std::find(shape.prologue.begin(), shape.prologue.end(), defining) != shape.prologue.end();
   if (kernel.op(shape.anchor).kind != OpKind::kLinear || in_prologue) {
-    return Err(
-        "attention's keys come from kernel @{}, which is neither row-wise nor makes them from a linear",
-        kernel.name);
+    return Err("attention's {} come from kernel @{}, which is neither row-wise nor makes them from a linear",
+               Role(panels), kernel.name);
   }
   return {};
 }
@@ -82,6 +100,7 @@ Status CheckUnit(const ir::Function& kernel, const KernelShape& shape, int64_t u
         break;
       case OpKind::kRopeTable:
       case OpKind::kKeyPanels:
+      case OpKind::kValuePanels:
         together = op.Int(Attr::kHeadDim);
         break;
       case OpKind::kQuantize:
@@ -98,47 +117,48 @@ Status CheckUnit(const ir::Function& kernel, const KernelShape& shape, int64_t u
   return {};
 }
 
-// Puts key_panels before the kernel's return, on result number `index`.
-bool ReturnKeyPanels(ir::Module& module, ir::Function& kernel, size_t index, int64_t head_dim) {
+// Puts key_panels or value_panels before the kernel's return, on result number `index`.
+bool ReturnPanels(ir::Module& module, ir::Function& kernel, size_t index, const Panels& panels) {
   auto& ops = kernel.block(kernel.body).ops;
   const ir::OpId terminator = ops.back();
-  const ValueId key = kernel.op(terminator).operands[index];
-  const ir::Op* defining = kernel.DefiningOp(key);
-  if (defining != nullptr && defining->kind == OpKind::kKeyPanels) return false;
-  ir::Op op{
-      .kind = OpKind::kKeyPanels, .operands = {key}, .results = {}, .attrs = {}, .regions = {}, .callee = {}};
-  op.Set(AttrValue::Int(Attr::kHeadDim, head_dim));
+  const ValueId rows = kernel.op(terminator).operands[index];
+  const ir::Op* defining = kernel.DefiningOp(rows);
+  if (defining != nullptr && IsPanels(*defining)) return false;
+  ir::Op op{.kind = panels.kind, .operands = {rows}, .results = {}, .attrs = {}, .regions = {}, .callee = {}};
+  op.Set(AttrValue::Int(Attr::kHeadDim, panels.head_dim));
+  if (panels.dots != 0) op.Set(AttrValue::Int(Attr::kDots, panels.dots));
   size_t at = ops.size() - 1;
-  const ValueId panels = InsertOp(module, kernel, kernel.body, at, std::move(op));
-  kernel.op(terminator).operands[index] = panels;
+  const ValueId laid_out = InsertOp(module, kernel, kernel.body, at, std::move(op));
+  kernel.op(terminator).operands[index] = laid_out;
   return true;
 }
 
-// All calls of a kernel must agree on which of its results are keys.
-Result<bool> LayOutKeys(ir::Module& module, const std::vector<ir::OpId>& calls) {
-  std::map<std::pair<ir::FunctionId, size_t>, int64_t> head_dim_of;  // of a kernel's result; 0: rows
+// All calls of a kernel must agree on which of its results are keys and values in panels.
+Result<bool> LayOutPanels(ir::Module& module, const std::vector<ir::OpId>& calls) {
+  std::map<std::pair<ir::FunctionId, size_t>, Panels> panels_of;  // of a kernel's result
   for (const ir::OpId id : calls) {
     const ir::Op& call = module.forward().op(id);
     const std::string& name = module.function(call.callee).name;
     for (size_t i = 0; i < call.results.size(); ++i) {
       const Readers readers = ReadersOf(module, call.results[i]);
-      if (readers.key_head_dim == 0 && !readers.others) continue;
-      if (readers.key_head_dim > 0 && readers.others) {
-        return Err("attention's keys, result {} of kernel @{}, are read in another way too", i, name);
+      if (readers.panels == Panels() && !readers.others) continue;
+      if (readers.panels != Panels() && readers.others) {
+        return Err("attention's {}, result {} of kernel @{}, are read in another way too",
+                   Role(readers.panels), i, name);
       }
-      const auto [known, fresh] = head_dim_of.try_emplace({call.callee, i}, readers.key_head_dim);
-      if (!fresh && known->second != readers.key_head_dim) {
-        return Err("result {} of kernel @{} is attention's keys in one call and something else in another", i,
-                   name);
+      const auto [known, fresh] = panels_of.try_emplace({call.callee, i}, readers.panels);
+      if (!fresh && known->second != readers.panels) {
+        return Err("result {} of kernel @{} is attention's {} in one call and something else in another", i,
+                   name, Role(known->second == Panels() ? readers.panels : known->second));
       }
     }
   }
   bool changed = false;
-  for (const auto& [result, head_dim] : head_dim_of) {
-    if (head_dim == 0) continue;
+  for (const auto& [result, panels] : panels_of) {
+    if (panels == Panels()) continue;
     ir::Function& kernel = module.function(result.first);
-    RETURN_IF_ERROR(CheckMakesKeys(kernel, result.second));
-    changed |= ReturnKeyPanels(module, kernel, result.second, head_dim);
+    RETURN_IF_ERROR(CheckMakesPanels(kernel, result.second, panels));
+    changed |= ReturnPanels(module, kernel, result.second, panels);
   }
   return changed;
 }
@@ -214,8 +234,8 @@ Status LayOutWeights(ir::Module& module, const std::vector<ir::OpId>& calls) {
 Result<bool> AssignLayouts(ir::Module& module, const PassContext& context) {
   std::vector<ir::OpId> calls = module.forward().block(module.forward().body).ops;
   std::erase_if(calls, [&](ir::OpId id) { return module.forward().op(id).kind != OpKind::kCall; });
-  // Keys first: a head is then a unit of the linear that makes them.
-  ASSIGN_OR_RETURN(bool changed, LayOutKeys(module, calls));
+  // Keys and values first: a head is then a unit of the linear that makes them.
+  ASSIGN_OR_RETURN(bool changed, LayOutPanels(module, calls));
   for (ir::Function& kernel : module.functions) {
     if (kernel.kind != ir::Function::Kind::kKernel) continue;
     ASSIGN_OR_RETURN(const bool laid_out, LayOutKernel(kernel, context));

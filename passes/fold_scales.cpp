@@ -25,10 +25,12 @@ ir::WeightId ScaledGain(ir::Module& module, ir::WeightId gain, double factor) {
   return module.AddWeight(std::move(weight));
 }
 
-// Folds one scale op into what defines its operand. Every op on the way must have no other user.
+// Folds one scale op into what defines its operand. Every op on the way must have no other user. A factor of 0 stays: no
+// weight is 0 times another.
 bool Fold(ir::Module& module, ir::Function& function, const std::vector<uint32_t>& uses,
           const ir::Op& scale) {
   const double factor = scale.Float(Attr::kScale);
+  if (factor == 0) return false;
   ir::ValueId value = scale.operands[0];
   while (true) {
     const ir::Op* found = function.DefiningOp(value);
@@ -57,11 +59,12 @@ bool Fold(ir::Module& module, ir::Function& function, const std::vector<uint32_t
 Result<bool> FoldScales(ir::Module& module, const PassContext&) {
   ir::Function& function = module.forward();
   bool changed = false;
-  const std::vector<uint32_t> uses = CountUses(function);
+  std::vector<uint32_t> uses = CountUses(function);
   for (const ir::OpId id : std::vector<ir::OpId>(function.block(function.body).ops)) {
     const ir::Op scale = function.op(id);
     if (scale.kind != OpKind::kScaleBy || !Fold(module, function, uses, scale)) continue;
     function.ReplaceAllUses(scale.results[0], scale.operands[0]);
+    uses[scale.operands[0].index] = uses[scale.results[0].index];  // it had one, the scale
     changed = true;
   }
   if (changed) EraseDeadOps(function, function.body);

@@ -45,6 +45,9 @@ class Fuser {
   explicit Fuser(ir::Module& module) : module_(module), old_(module.forward()) {}
 
   Result<bool> Run() {
+    // Otherwise dead ops would become kernels without results, or more readers of what is returned.
+    EraseDeadOps(old_, old_.body);
+    uses_ = CountUses(old_);
     kernel_of_.assign(old_.values.size(), kNone);
     for (const OpId id : old_.block(old_.body).ops) RETURN_IF_ERROR(Place(id));
     Outline();
@@ -193,6 +196,7 @@ class Fuser {
       if (!takes_prologue) {
         for (const ValueId operand : op.operands) Materialize(operand);
       }
+      if (op.kind == OpKind::kMeanPool) MaterializeShared(op.operands[0]);
       Kernel kernel;
       kernel.anchor = op.kind;
       kernel.rows = RowsOf(op.results[0]);
@@ -221,6 +225,14 @@ class Fuser {
     for (const ValueId operand : old_.op(id).operands) TakeWaiting(operand, kernel, prologue);
     kernel_of_[value.index] = kernel;
     prologue.push_back(id);
+  }
+
+  // The prologue of a kernel over sequences works on tokens, which the kernel cannot return: waiting values that `value`
+  // needs and others read too get kernels of their own.
+  void MaterializeShared(ValueId value) {
+    if (!IsTensorInput(value) || kernel_of_[value.index] != kWaiting) return;
+    if (uses_[value.index] > 1) return Materialize(value);
+    for (const ValueId operand : old_.op(old_.value(value).op).operands) MaterializeShared(operand);
   }
 
   // Gives a waiting value a row-wise kernel of its own.
@@ -351,7 +363,6 @@ class Fuser {
     }
     for (const OpId id : old_.block(old_.body).ops) {
       const ir::Op& op = old_.op(id);
-      if (op.kind != OpKind::kReturn && kernel_of_op[id.index] == kNone) continue;  // dead
       for (const ValueId operand : op.operands) {
         if (!IsTensorInput(operand)) continue;
         if (kernel_of_op[old_.value(operand).op.index] != kernel_of_op[id.index])
@@ -362,6 +373,7 @@ class Fuser {
 
   ir::Module& module_;
   ir::Function& old_;
+  std::vector<uint32_t> uses_;
   std::vector<Kernel> kernels_;
   std::vector<int> kernel_of_;  // value -> kernel, kNone for parameters and weights, kWaiting
 };

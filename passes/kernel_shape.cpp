@@ -32,7 +32,7 @@ int64_t UnitColumns(const ir::Function& kernel, const KernelShape& shape) {
     const ir::Op& op = kernel.op(id);
     const int64_t group = op.kind == OpKind::kRmsNorm ? op.Int(Attr::kGroup) : 0;
     if (group > 0 && kPanelColumns % group != 0) unit = group;
-    if (op.kind == OpKind::kRopeTable || op.kind == OpKind::kKeyPanels) unit = op.Int(Attr::kHeadDim);
+    if (op.kind == OpKind::kRopeTable || IsPanels(op)) unit = op.Int(Attr::kHeadDim);
     if (op.kind == OpKind::kDeinterleave) return op.Int(Attr::kWays) * op.Int(Attr::kGranule);
     if (op.kind == OpKind::kQuantize) unit = std::max(unit, ir::kQuantBlock);
   }

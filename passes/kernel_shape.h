@@ -28,6 +28,11 @@ KernelShape ShapeOf(const ir::Function& kernel);
 // block), or one panel.
 int64_t UnitColumns(const ir::Function& kernel, const KernelShape& shape);
 
+// Whether the op lays keys or values out for attention.
+inline bool IsPanels(const ir::Op& op) {
+  return op.kind == ir::OpKind::kKeyPanels || op.kind == ir::OpKind::kValuePanels;
+}
+
 // How often `value` is read by the kernel's ops, and whether the kernel returns it.
 struct ValueUses {
   int reads = 0;

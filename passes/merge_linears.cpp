@@ -125,7 +125,7 @@ void Merge(ir::Module& module, ir::Function& function, const std::vector<Linear>
 
 Result<bool> MergeLinears(ir::Module& module, const PassContext&) {
   ir::Function& function = module.forward();
-  // Groups of linears that read one value with weights of one type, in program order.
+  // Groups of linears that read one value with tensors of one type, in program order.
   std::vector<std::vector<Linear>> groups;
   std::map<std::pair<ValueId, ir::Scalar>, size_t> group_of;
   const auto& ops = function.block(function.body).ops;
@@ -134,6 +134,8 @@ Result<bool> MergeLinears(ir::Module& module, const PassContext&) {
     if (op.kind != OpKind::kLinear) continue;
     const ir::Value& weight = function.value(op.operands[1]);
     if (weight.def != ir::Value::Def::kWeight) continue;
+    // A packed matrix is made of tensors, not of derived matrices.
+    if (module.weight(weight.weight).def != ir::Weight::Def::kTensor) continue;
     const auto [it, fresh] = group_of.try_emplace({op.operands[0], weight.type.scalar}, groups.size());
     if (fresh) groups.emplace_back();
     groups[it->second].push_back({i, ops[i], weight.weight});

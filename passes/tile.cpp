@@ -1,5 +1,6 @@
 #include "passes/tile.h"
 
+#include <algorithm>
 #include <map>
 
 #include "passes/tile_kernel.h"
@@ -22,10 +23,10 @@ struct Instance {
   std::vector<Table> tables;
 };
 
-// The bytes of a call's result. Rows of T or B; keys laid out in panels take whole panels of slots a sequence.
-ValueId Buffer(ir::Builder& b, const Type& type, int64_t stride, bool key_panels) {
+// The bytes of a call's result. Rows of T or B; keys and values in panels take whole panels of slots a sequence.
+ValueId Buffer(ir::Builder& b, const Type& type, int64_t stride, bool panels) {
   const bool by_token = type.dims[0].symbol == Symbol::kT;
-  const int64_t slack = key_panels ? kKeyPanel * stride : 0;
+  const int64_t slack = panels ? kKeyBlock * stride : 0;
   const ValueId buffer =
       b.Emit(OpKind::kBuffer, {},
              {AttrValue::Int(Attr::kBytes, 0), AttrValue::Int(Attr::kBytesT, by_token ? stride : 0),
@@ -71,7 +72,11 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
     if (call.kind != OpKind::kCall)
       return Err("@{}: {} among the kernel calls", old.name, ir::Info(call.kind).name);
     const ir::Function& kernel = module.function(call.callee);
+    if (std::find(call.operands.begin(), call.operands.end(), returned) != call.operands.end())
+      return Err("kernel @{} reads the result of @{}", kernel.name, old.name);
     const bool dense = !call.results.empty() && call.results.back() == returned;
+    if (!dense && std::find(call.results.begin(), call.results.end(), returned) != call.results.end())
+      return Err("kernel @{}: the result of @{} is not its last", kernel.name, old.name);
     Instance& instance = instances[{call.callee, dense}];
     if (!instance.function.valid()) {
       const std::string name = dense && out.FindFunction(kernel.name) ? kernel.name + ".out" : kernel.name;
@@ -92,10 +97,11 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
     for (size_t i = 0; i < call.results.size(); ++i) {
       const Type& type = old.type(call.results[i]);
       const ir::Op* defining = kernel.DefiningOp(kernel_results[i]);
-      const bool key_panels = defining != nullptr && defining->kind == OpKind::kKeyPanels;
+      const bool panels = defining != nullptr && IsPanels(*defining);
       const int64_t pack = ir::IsActivationQuant(type.scalar) ? context.target.Pack(type.scalar) : 0;
-      const int64_t stride = key_panels ? type.columns() * 4 : RowStride(type.scalar, type.columns(), pack);
-      memory[call.results[i]] = call.results[i] == returned ? result : Buffer(b, type, stride, key_panels);
+      const int64_t stride = panels ? PanelSlotBytes(*defining, type.columns())
+                                    : RowStride(type.scalar, type.columns(), pack);
+      memory[call.results[i]] = call.results[i] == returned ? result : Buffer(b, type, stride, panels);
       arguments.push_back(memory[call.results[i]]);
     }
     for (const Table needed : instance.tables) arguments.push_back(table_params[static_cast<size_t>(needed)]);

@@ -30,6 +30,44 @@ constexpr double kMasked = -3.0e38;                  // below every score
 
 }  // namespace
 
+KernelTiler::QueryTile KernelTiler::LoadQueryTile(ValueId index, int64_t window, int64_t align) {
+  constexpr int64_t kEntry = 16;  // QueryTileEntry
+  ir::Builder& b = *b_;
+  QueryTile tile;
+  tile.first_token = LoadTable(Table::kQueryTiles, index, kEntry, 0);
+  tile.length = LoadTable(Table::kQueryTiles, index, kEntry, 4);
+  tile.first_slot = LoadTable(Table::kQueryTiles, index, kEntry, 8);
+  tile.q0 = LoadTable(Table::kQueryTiles, index, kEntry, 12);
+  tile.queries = b.Min(b.Index(kQueryTile), b.Sub(tile.length, tile.q0));
+  tile.lo = b.Index(0);
+  ValueId hi = tile.length;
+  if (window > 0) {
+    const int64_t half = window / 2;
+    tile.lo = b.Max(b.Index(0), b.Sub(tile.q0, b.Index(half)));
+    tile.lo = b.Mul(b.Div(tile.lo, b.Index(align)), b.Index(align));
+    hi = b.Min(tile.length, b.Add(b.Add(tile.q0, tile.queries), b.Index(half)));
+  }
+  tile.key_count = b.Sub(hi, tile.lo);
+  return tile;
+}
+
+KernelTiler::Window KernelTiler::WindowOf(const QueryTile& tile, ValueId query, int64_t half, bool bounded) {
+  ir::Builder& b = *b_;
+  const ValueId last = b.Sub(tile.length, b.Index(1));
+  const ValueId from = bounded ? b.Max(b.Index(0), b.Sub(query, b.Index(half))) : b.Index(0);
+  const ValueId to = bounded ? b.Min(last, b.Add(query, b.Index(half))) : last;
+  const auto lanes = [&](ValueId key) { return b.Splat(b.Convert(b.Sub(key, tile.lo), ir::I32Type())); };
+  return {lanes(from), lanes(to)};
+}
+
+ValueId KernelTiler::Sees(const Window& window, ValueId panel) {
+  ir::Builder& b = *b_;
+  const ValueId first = b.Convert(b.Mul(panel, b.Index(kKeyPanel)), ir::I32Type());
+  const ValueId key = b.Add(b.Splat(first), b.Emit(OpKind::kIota, {}, {}, ir::I32x16()));
+  return b.Emit(OpKind::kAnd,
+                {b.Emit(OpKind::kCmpLe, {window.first, key}), b.Emit(OpKind::kCmpLe, {key, window.last})});
+}
+
 void KernelTiler::Attention() {
   const ir::Op& op = kernel_.op(shape_.anchor);
   const int64_t head_dim = op.Int(Attr::kHeadDim), kv_heads = op.Int(Attr::kKvHeads);
@@ -57,29 +95,16 @@ void KernelTiler::Attention() {
     return Row{{ptr, byte}, columns, Scalar::kF32, 0, 0, {}};
   };
 
-  b.For(r0_, r1_, 1, [&](ValueId tile) {
-    constexpr int64_t kEntry = 16;  // QueryTileEntry
-    const ValueId first_token = LoadTable(Table::kQueryTiles, tile, kEntry, 0);
-    const ValueId length = LoadTable(Table::kQueryTiles, tile, kEntry, 4);
-    const ValueId first_slot = LoadTable(Table::kQueryTiles, tile, kEntry, 8);
-    const ValueId q0 = LoadTable(Table::kQueryTiles, tile, kEntry, 12);
-    const ValueId queries = b.Min(index(kQueryTile), b.Sub(length, q0));
-    const ValueId rows = b.Mul(queries, index(group));
-    // [lo, hi): keys that some query of the tile sees; lo moves back to the start of its panel.
-    ValueId lo = index(0), hi = length;
-    if (window > 0) {
-      lo = b.Max(index(0), b.Sub(q0, index(half)));
-      lo = b.Mul(b.Div(lo, index(kKeyPanel)), index(kKeyPanel));
-      hi = b.Min(length, b.Add(b.Add(q0, queries), index(half)));
-    }
-    const ValueId key_count = b.Sub(hi, lo);
-    const ValueId panels = b.Div(b.Add(key_count, index(kKeyPanel - 1)), index(kKeyPanel));
-    const ValueId first_panel = b.Div(b.Add(first_slot, lo), index(kKeyPanel));
+  b.For(r0_, r1_, 1, [&](ValueId tile_index) {
+    const QueryTile tile = LoadQueryTile(tile_index, window, kKeyPanel);
+    const ValueId rows = b.Mul(tile.queries, index(group));
+    const ValueId panels = b.Div(b.Add(tile.key_count, index(kKeyPanel - 1)), index(kKeyPanel));
+    const ValueId first_panel = b.Div(b.Add(tile.first_slot, tile.lo), index(kKeyPanel));
 
     b.For(c0_, c1_, 1, [&](ValueId kv) {
       // Row i * group + g of the products is query i of the tile in head kv * group + g.
       const auto for_rows = [&](const std::function<void(ValueId, ValueId, ValueId)>& body) {
-        b.For(index(0), queries, 1, [&](ValueId i) {
+        b.For(index(0), tile.queries, 1, [&](ValueId i) {
           b.For(index(0), index(group), 1, [&](ValueId g) {
             const ValueId head = b.Add(b.Mul(kv, index(group)), g);
             const ValueId row = b.Add(b.Mul(i, index(group)), g);
@@ -88,7 +113,7 @@ void KernelTiler::Attention() {
         });
       };
       const auto token_byte = [&](ValueId i, int64_t stride) {
-        return offset(b.Add(b.Add(first_token, q0), i), stride);
+        return offset(b.Add(b.Add(tile.first_token, tile.q0), i), stride);
       };
 
       for_rows([&](ValueId row, ValueId i, ValueId head_byte) {
@@ -110,28 +135,14 @@ void KernelTiler::Attention() {
       });
 
       // Softmax, without the division: results are scaled by 1 / sum at the end.
-      const auto lane_keys = [&](ValueId panel) {
-        const ValueId first = b.Add(lo, b.Mul(panel, index(kKeyPanel)));
-        return b.Add(b.Splat(b.Convert(first, ir::I32Type())), b.Emit(OpKind::kIota, {}, {}, ir::I32x16()));
-      };
       for_rows([&](ValueId row, ValueId i, ValueId) {
-        const ValueId query = b.Add(q0, i);
         const ValueId score_row = b.PtrAdd(scores, offset(row, score_stride));
-        const ValueId see_lo = b.Splat(
-            b.Convert(window > 0 ? b.Max(index(0), b.Sub(query, index(half))) : index(0), ir::I32Type()));
-        const ValueId last = b.Sub(length, index(1));
-        const ValueId see_hi =
-            b.Splat(b.Convert(window > 0 ? b.Min(last, b.Add(query, index(half))) : last, ir::I32Type()));
-        const auto seen = [&](ValueId panel) {
-          const ValueId key = lane_keys(panel);
-          return b.Emit(OpKind::kAnd,
-                        {b.Emit(OpKind::kCmpLe, {see_lo, key}), b.Emit(OpKind::kCmpLe, {key, see_hi})});
-        };
+        const Window sight = WindowOf(tile, b.Add(tile.q0, i), half, window > 0);
         const ValueId masked = b.F32V(kMasked);
         const ValueId maxima =
             b.For(index(0), panels, 1, {masked}, [&](ValueId panel, const std::vector<ValueId>& carried) {
               const ValueId score = b.Load(ir::F32x16(), score_row, offset(panel, kPanelBytes));
-              const ValueId valid = b.Emit(OpKind::kSelect, {seen(panel), score, masked});
+              const ValueId valid = b.Emit(OpKind::kSelect, {Sees(sight, panel), score, masked});
               return std::vector<ValueId>{b.Max(carried[0], valid)};
             })[0];
         const ValueId maximum = b.Splat(b.Emit(OpKind::kReduceMax, {maxima}));
@@ -140,7 +151,7 @@ void KernelTiler::Attention() {
               const ValueId byte = offset(panel, kPanelBytes);
               const ValueId score = b.Load(ir::F32x16(), score_row, byte);
               const ValueId weight =
-                  b.Emit(OpKind::kSelect, {seen(panel), EmitExp(b, b.Sub(score, maximum)), b.F32V(0)});
+                  b.Emit(OpKind::kSelect, {Sees(sight, panel), EmitExp(b, b.Sub(score, maximum)), b.F32V(0)});
               b.Store(weight, score_row, byte);
               return std::vector<ValueId>{b.Add(carried[0], weight)};
             })[0];
@@ -155,7 +166,8 @@ void KernelTiler::Attention() {
         b.For(index(d / ir::kLanes), end, 1, [&](ValueId panel) {
           const ValueId column = offset(panel, kPanelBytes);
           const ValueId head_byte = offset(kv, head_dim * kFloat);
-          const ValueId from = b.Add(offset(b.Add(first_token, lo), v.stride), b.Add(head_byte, column));
+          const ValueId from =
+              b.Add(offset(b.Add(tile.first_token, tile.lo), v.stride), b.Add(head_byte, column));
           Tiles(
               context_.target.rows, rows, scores, score_stride, b.PtrAdd(v.ptr, from),
               b.PtrAdd(results, column), q_stride,
@@ -163,7 +175,7 @@ void KernelTiler::Attention() {
                 return FloatMicroKernel(module_,
                                         {height, Scalar::kF32, score_stride, v.stride, q_stride, lanes});
               },
-              key_count);
+              tile.key_count);
         });
       }
 

@@ -32,7 +32,7 @@ KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const Pass
   };
   use(Table::kIds, Has(OpKind::kEmbed));
   use(Table::kPositions, Has(OpKind::kRopeTable));
-  use(Table::kKeySlots, Has(OpKind::kKeyPanels));
+  use(Table::kKeySlots, Has(OpKind::kKeyPanels) || Has(OpKind::kValuePanels));
   use(Table::kSequences, Has(OpKind::kMeanPool));
   use(Table::kQueryTiles, Has(OpKind::kAttention));
 
@@ -68,11 +68,20 @@ Status KernelTiler::CheckTileable() const {
     return Err("kernel @{} has two anchors", kernel_.name);
   if (Has(OpKind::kRope))
     return Err("kernel @{}: rope without a table (rope-tables gives it one)", kernel_.name);
+  const auto& results = kernel_.op(ops.back()).operands;
+  if (results.empty()) return Err("kernel @{} returns nothing", kernel_.name);
+  for (const ValueId result : results) {
+    if (kernel_.DefiningOp(result) == nullptr || std::count(results.begin(), results.end(), result) > 1)
+      return Err("kernel @{}: a result is a parameter, or is returned twice", kernel_.name);
+  }
   if (!shape_.anchor.valid()) return {};
   const ir::Op& anchor = kernel_.op(shape_.anchor);
   const char* name = ir::Info(anchor.kind).name;
   if (anchor.kind != OpKind::kLinear && !shape_.epilogue.empty()) {
     return Err("kernel @{}: {} takes no epilogue", kernel_.name, name);
+  }
+  if (anchor.kind != OpKind::kLinear && !IsResult(anchor.results[0])) {
+    return Err("kernel @{}: {} is not returned", kernel_.name, name);
   }
   if ((anchor.kind == OpKind::kEmbed || anchor.kind == OpKind::kAttention) && !shape_.prologue.empty()) {
     return Err("kernel @{}: {} takes no prologue", kernel_.name, name);
@@ -94,7 +103,11 @@ Result<ir::FunctionId> KernelTiler::Run() {
       RETURN_IF_ERROR(Linear());
       break;
     case OpKind::kAttention:
-      Attention();
+      if (kernel_.op(shape_.anchor).Int(Attr::kDots) == 0) {
+        Attention();
+      } else {
+        IntegerAttention();
+      }
       break;
     case OpKind::kMeanPool:
       MeanPool();
@@ -173,11 +186,15 @@ Row KernelTiler::ScratchRow(ValueId value, const Type& type) {
 RowContext KernelTiler::ContextOf(ValueId token) {
   RowContext context;
   if (Has(OpKind::kRopeTable)) context.position = LoadTable(Table::kPositions, token, 4);
-  if (Has(OpKind::kKeyPanels)) context.key_slot = LoadTable(Table::kKeySlots, token, 4);
   for (const ir::OpId id : kernel_.block(kernel_.body).ops) {
     const ir::Op& op = kernel_.op(id);
-    if (op.kind == OpKind::kKeyPanels)
-      context.kv_heads = kernel_.type(op.results[0]).columns() / op.Int(Attr::kHeadDim);
+    if (op.kind != OpKind::kKeyPanels && op.kind != OpKind::kValuePanels) continue;
+    if (!context.key_slot.valid()) context.key_slot = LoadTable(Table::kKeySlots, token, 4);
+    context.kv_heads = kernel_.type(op.results[0]).columns() / op.Int(Attr::kHeadDim);
+    if (op.Int(Attr::kDots) != 0 && !integers_.valid()) {
+      integers_ = Scratch(op.Int(Attr::kHeadDim) * 2, "integers");
+    }
+    context.integers = integers_;
   }
   return context;
 }
@@ -210,7 +227,7 @@ void KernelTiler::PrologueRow(ValueId token, ValueId last, const Row& last_row, 
       to = ScratchRow(result, kernel_.type(result));
       copy_out = IsResult(result);
     }
-    if (op.kind == OpKind::kKeyPanels) to.place.byte = b_->Index(0);  // addressed by key slot, not by row
+    if (IsPanels(op)) to.place.byte = b_->Index(0);  // addressed by key slot, not by row
     emit_->Emit(op, inputs, to, context);
     rows[result] = to;
     if (copy_out) {

@@ -45,8 +45,24 @@ class KernelTiler {
   void RowWise();
   void Embed();
   void MeanPool();
-  Status Linear();   // tile_linear.cpp
-  void Attention();  // tile_attention.cpp
+  Status Linear();          // tile_linear.cpp
+  void Attention();         // tile_attention.cpp
+  void IntegerAttention();  // tile_integer_attention.cpp
+
+  // ---- attention ----
+  // Queries [q0, q0 + queries) of a sequence, and the keys [lo, lo + key_count) that some of them see; lo moves back to a
+  // multiple of `align`. All are indices; first_token and first_slot are the sequence's.
+  struct QueryTile {
+    ir::ValueId first_token, length, first_slot, q0, queries, lo, key_count;
+  };
+  QueryTile LoadQueryTile(ir::ValueId index, int64_t window, int64_t align);
+  // The keys that a query sees, first to last, counted from the tile's lo: in 16 lanes.
+  struct Window {
+    ir::ValueId first, last;
+  };
+  Window WindowOf(const QueryTile& tile, ir::ValueId query, int64_t half, bool bounded);
+  // Which of the 16 keys of the tile's panel number `panel` are in the window.
+  ir::ValueId Sees(const Window& window, ir::ValueId panel);
 
   ir::ValueId TablePtr(Table table) const;
   // The 32-bit field at `field` bytes of an entry, as an index.
@@ -77,11 +93,10 @@ class KernelTiler {
                    const Row& tile_row);
   void IntegerPanel(ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w, ir::ValueId out,
                     int64_t out_stride);
-  // Calls the micro-kernel of the right height, `lowest` to `height`, for each register tile of `rows` rows (an index) at
-  // `a`. Its last argument is `last_argument`, or the tile's number where that is invalid.
+  // Calls the micro-kernel of the right height, 1 to `height`, for each register tile of `rows` rows (an index) at `a`. Its last argument is `last_argument`, or the tile's number where that is invalid.
   void Tiles(int64_t height, ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w,
              ir::ValueId out, int64_t out_stride, const std::function<ir::FunctionId(int)>& micro,
-             const ir::ValueId& last_argument, int64_t lowest = 1);
+             const ir::ValueId& last_argument);
 
   ir::Module& module_;
   const ir::Function& kernel_;
@@ -94,6 +109,7 @@ class KernelTiler {
   std::map<ir::ValueId, ir::ValueId> pointer_;  // the kernel's parameters and results -> ptr parameters
   std::map<Table, ir::ValueId> table_ptr_;
   std::map<ir::ValueId, Row> scratch_rows_;
+  ir::ValueId integers_;  // scratch for a head's i16 elements
   ir::ValueId r0_, r1_, c0_, c1_;
   std::unique_ptr<ir::Builder> b_;
   std::unique_ptr<RowEmitter> emit_;

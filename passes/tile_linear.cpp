@@ -116,7 +116,7 @@ Status KernelTiler::Linear() {
 
 void KernelTiler::Tiles(int64_t height, ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out,
                         int64_t out_stride, const std::function<ir::FunctionId(int)>& micro,
-                        const ValueId& last_argument, int64_t lowest) {
+                        const ValueId& last_argument) {
   const ValueId tiles = b_->Div(b_->Add(rows, b_->Index(height - 1)), b_->Index(height));
   b_->For(b_->Index(0), tiles, 1, [&](ValueId i) {
     const ValueId first = b_->Div(b_->Mul(i, rows), tiles);
@@ -125,40 +125,23 @@ void KernelTiler::Tiles(int64_t height, ValueId rows, ValueId a, int64_t a_strid
                                       b_->PtrAdd(out, b_->Mul(first, b_->Index(out_stride)))};
     arguments.push_back(last_argument.valid() ? last_argument : i);
     const ValueId tile_rows = b_->Sub(end, first);
-    b_->Switch(b_->Sub(tile_rows, b_->Index(lowest - 1)), height - lowest + 1,
-               [&](int64_t which) { b_->EmitCall(micro(static_cast<int>(which + lowest - 1)), arguments); });
+    b_->Switch(tile_rows, height,
+               [&](int64_t which) { b_->EmitCall(micro(static_cast<int>(which)), arguments); });
   });
 }
 
-// One q8_0 panel for all rows of the block. When several tiles share it, it pays on some targets to widen it first: the
-// k loop then loads i16 instead of loading and extending int8, 2 of 26 vector instructions.
+// One q8_0 panel for all rows of the block.
 void KernelTiler::IntegerPanel(ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out,
                                int64_t out_stride) {
   const ir::Op& linear = kernel_.op(shape_.anchor);
   const Type& x_type = kernel_.type(linear.operands[0]);
-  const int64_t height = context_.target.Rows(x_type.scalar), pack = linear.Int(Attr::kPack);
-  IntegerTile tile{1, x_type.columns(), x_type.scalar, pack, out_stride};
-  const auto tiles = [&](ValueId last_argument, int64_t lowest) {
-    Tiles(
-        height, rows, a, a_stride, w, out, out_stride,
-        [&](int tile_rows) {
-          tile.rows = tile_rows;
+  IntegerTile tile{1, x_type.columns(), x_type.scalar, linear.Int(Attr::kPack), out_stride};
+  Tiles(context_.target.Rows(x_type.scalar), rows, a, a_stride, w, out, out_stride,
+        [&](int height) {
+          tile.rows = height;
           return IntegerMicroKernel(module_, context_.target, tile);
         },
-        last_argument, lowest);
-  };
-  if (!context_.target.widen_panels || pack != 2) return tiles({}, 1);
-
-  const ValueId shared = b_->Emit(OpKind::kCmpLt, {b_->Index(height), rows});
-  const ValueId alone = b_->Emit(OpKind::kCmpLe, {rows, b_->Index(height)});
-  b_->If(alone, [&] { tiles({}, 1); });
-  b_->If(shared, [&] {
-    const Type wide_type = Type::Tensor(Scalar::kF32, x_type.columns() * kPanelColumns / 2);  // as many bytes
-    const ValueId wide = ScratchRow(linear.operands[1], wide_type).place.ptr;
-    EmitWidenPanel(*b_, x_type.columns(), w, wide);
-    tile.wide = true;
-    tiles(wide, (height + 1) / 2);  // an even split of more than `height` rows has no lower tile
-  });
+        {});
 }
 
 // One column unit for the rows [b0, b1): its panels, then the epilogue of `range` on `width` columns.
@@ -262,7 +245,7 @@ void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, i
     std::vector<Row> inputs;
     for (const ValueId operand : op.operands) inputs.push_back(Find(operand, token, rows));
     Row to;
-    if (op.kind == OpKind::kKeyPanels) {
+    if (IsPanels(op)) {
       to = RowAt(MemoryOf(result), token);
       to.place.byte = b_->Index(0);  // addressed by key slot, not by row
       context.head = b_->Mul(unit, b_->Index(width / op.Int(Attr::kHeadDim)));

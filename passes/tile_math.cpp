@@ -20,9 +20,11 @@ ValueId EmitRoundToInt(ir::Builder& b, ValueId x, ValueId factor) {
 
 // x = n ln 2 + r with |r| <= ln 2 / 2: e^x = 2^n e^r, e^r by its Taylor series to r^7, whose remainder
 // (0.3466^8 / 40320 = 5e-9) is below half an ulp. ln 2 is subtracted in two parts; the first has 15 bits, so that its
-// product with n is exact. The bounds on x keep 2^n e^r normal.
+// product with n is exact. The bounds on x keep 2^n e^r normal. They come first in min and max, which take their second
+// operand where one is a NaN: so e^NaN is a NaN (the low bits of the NaNs that arithmetic makes are zero, so that the shift
+// below changes nothing).
 ValueId EmitExp(ir::Builder& b, ValueId x) {
-  const ValueId bounded = b.Max(b.Min(x, b.F32V(88.0)), b.F32V(-86.0));
+  const ValueId bounded = b.Max(b.F32V(-86.0), b.Min(b.F32V(88.0), x));
   const ValueId shifted = b.Fma(bounded, b.F32V(1.4426950408889634), b.F32V(kRounder));
   const ValueId n = b.Sub(shifted, b.F32V(kRounder));
   ValueId r = b.Fma(n, b.F32V(-0.693145751953125), bounded);

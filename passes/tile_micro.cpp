@@ -45,19 +45,6 @@ void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
 
 }  // namespace
 
-void EmitWidenPanel(ir::Builder& b, int64_t columns, ValueId w, ValueId wide) {
-  const int64_t panel = PanelBytes(Scalar::kQ8_0, columns);
-  b.For(b.Index(0), b.Index(columns / ir::kQuantBlock), 1, [&](ValueId block) {
-    const ValueId from = b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
-    const ValueId to = b.PtrAdd(wide, b.Mul(block, b.Index(2 * kBlockBytes)));
-    PrefetchBlock(b, from, panel);
-    for (int64_t byte = 0; byte < kBlockBytes; byte += 32) {
-      const ValueId weights = b.Load(Type::Vector(Scalar::kI8, 32), from, b.Index(byte));
-      b.Store(b.Convert(weights, ir::I16x32()), to, b.Index(2 * byte));
-    }
-  });
-}
-
 int64_t PanelBytes(Scalar weight, int64_t columns) {
   switch (weight) {
     case Scalar::kQ8_0:
@@ -70,21 +57,19 @@ int64_t PanelBytes(Scalar weight, int64_t columns) {
 }
 
 ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& target, const IntegerTile& tile) {
-  const std::string name = fmt::format("mk.{}.p{}{}.k{}.s{}.h{}", ir::Name(tile.activation), tile.pack,
-                                       tile.wide ? "w" : "", tile.columns, tile.out_stride, tile.rows);
-  CHECK(!tile.wide || tile.pack == 2, "{}", name);
+  const std::string name = fmt::format("mk.{}.p{}.k{}.s{}.h{}", ir::Name(tile.activation), tile.pack,
+                                       tile.columns, tile.out_stride, tile.rows);
   const auto [id, fresh] = Declare(module, name);
   if (!fresh) return id;
   ir::Function& function = module.function(id);
   const ValueId a = function.AddParam(ir::PtrType(), "a");
   const ValueId w = function.AddParam(ir::PtrType(), "w");
   const ValueId out = function.AddParam(ir::PtrType(), "out");
-  const ValueId last =
-      tile.wide ? function.AddParam(ir::PtrType(), "wide") : function.AddParam(ir::IndexType(), "tile");
+  const ValueId index = function.AddParam(ir::IndexType(), "tile");
   ir::Builder b(module, id);
 
   // The panel after this one is the next that this thread reads. One of the tiles that share a panel fetches it.
-  const ValueId prefetch = tile.wide ? ValueId() : b.Emit(OpKind::kCmpEq, {last, b.Index(0)});
+  const ValueId prefetch = b.Emit(OpKind::kCmpEq, {index, b.Index(0)});
   const int64_t rows = tile.rows, blocks = tile.columns / ir::kQuantBlock;
   const bool quads = tile.pack == 4;
   const int64_t stride = RowStride(tile.activation, tile.columns, tile.pack);
@@ -116,16 +101,14 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
                                : b.I32V(0));
         }
         const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(block_bytes)));
-        const ValueId w_base = tile.wide ? b.PtrAdd(last, b.Mul(block, b.Index(2 * kBlockBytes)))
-                                         : b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
+        const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
         const std::vector<ValueId> dots = b.For(
             b.Index(0), b.Index(groups), 1, init, [&](ValueId group, const std::vector<ValueId>& carried) {
               const ValueId a_group = b.PtrAdd(a_base, b.Mul(group, b.Index(kGroupBytes)));
-              const ValueId w_byte = b.Mul(group, b.Index(tile.wide ? 2 * group_weights : group_weights));
+              const ValueId w_byte = b.Mul(group, b.Index(group_weights));
               const ValueId weights =
-                  tile.wide ? b.Load(ir::I16x32(), w_base, w_byte)
-                  : quads   ? b.Load(Type::Vector(Scalar::kU8, 64), w_base, w_byte)
-                            : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_base, w_byte), ir::I16x32());
+                  quads ? b.Load(Type::Vector(Scalar::kU8, 64), w_base, w_byte)
+                        : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_base, w_byte), ir::I16x32());
               std::vector<ValueId> next;
               for (int64_t r = 0; r < rows; ++r) {
                 const ValueId word = b.Splat(b.Load(ir::I32Type(), a_group, b.Index(r * stride)));
@@ -136,7 +119,7 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
               }
               return next;
             });
-        if (!tile.wide) b.If(prefetch, [&] { PrefetchBlock(b, w_base, panel); });
+        b.If(prefetch, [&] { PrefetchBlock(b, w_base, panel); });
         const ValueId scales_byte =
             b.Add(b.Mul(block, b.Index(kScaleBytes)), b.Index(tile.columns * kPanelColumns));
         const ValueId weight_scales =
@@ -192,6 +175,77 @@ ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
       });
   for (int r = 0; r < tile.rows; ++r)
     b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
+  b.Return({});
+  return id;
+}
+
+ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target, const PairTile& tile) {
+  const std::string name = fmt::format("mk.{}.a{}.w{}.s{}.h{}", tile.mix ? "mix" : "score", tile.a_stride,
+                                       tile.w_stride, tile.out_stride, tile.rows);
+  const auto [id, fresh] = Declare(module, name);
+  if (!fresh) return id;
+  ir::Function& function = module.function(id);
+  const ValueId a = function.AddParam(ir::PtrType(), "a");
+  const ValueId w = function.AddParam(ir::PtrType(), "w");
+  const ValueId out = function.AddParam(ir::PtrType(), "out");
+  const ValueId n = function.AddParam(ir::IndexType(), "n");
+  ir::Builder b(module, id);
+
+  constexpr int64_t kPairs = ir::kQuantBlock / 2, kPairBytes = kPanelColumns * 4;
+  const int64_t rows = tile.rows;
+  const bool carry_sums = target.sums_in_registers;
+  const auto out_byte = [&](int64_t r) { return b.Index(r * tile.out_stride); };
+  std::vector<ValueId> sums;
+  if (carry_sums) {
+    sums.assign(static_cast<size_t>(rows), b.F32V(0));
+  } else {
+    for (int64_t r = 0; r < rows; ++r) b.Store(b.F32V(0), out, out_byte(r));
+  }
+  sums = b.For(b.Index(0), n, 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
+    const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(2 * ir::kQuantBlock)));
+    const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(tile.w_stride)));
+    const std::vector<ValueId> zero(static_cast<size_t>(rows), b.I32V(0));
+    const std::vector<ValueId> dots =
+        b.For(b.Index(0), b.Index(kPairs), 1, zero, [&](ValueId pair, const std::vector<ValueId>& carried) {
+          const ValueId a_pair = b.PtrAdd(a_base, b.Mul(pair, b.Index(kGroupBytes)));
+          const ValueId weights = b.Load(ir::I16x32(), w_base, b.Mul(pair, b.Index(kPairBytes)));
+          std::vector<ValueId> next;
+          for (int64_t r = 0; r < rows; ++r) {
+            const ValueId word = b.Splat(b.Load(ir::I32Type(), a_pair, b.Index(r * tile.a_stride)));
+            next.push_back(b.Emit(OpKind::kDotI16,
+                                  {carried[static_cast<size_t>(r)], b.Bitcast(word, ir::I16x32()), weights}));
+          }
+          return next;
+        });
+    std::vector<ValueId> next_sums;
+    for (int64_t r = 0; r < rows; ++r) {
+      const size_t row = static_cast<size_t>(r);
+      const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_byte(r));
+      const ValueId dot = b.Convert(dots[row], ir::F32x16());
+      ValueId next;
+      if (tile.mix) {
+        const ValueId byte = b.Add(b.Mul(block, b.Index(kFloat)), b.Index(r * tile.a_stride + tile.a_scales));
+        next = b.Fma(dot, b.Splat(b.Load(ir::F32Type(), a, byte)), sum);
+      } else {
+        next = b.Add(sum, dot);
+      }
+      if (carry_sums) {
+        next_sums.push_back(next);
+      } else {
+        b.Store(next, out, out_byte(r));
+      }
+    }
+    return next_sums;
+  });
+  const ValueId w_scales = tile.mix ? ValueId() : b.Load(ir::F32x16(), w, b.Index(tile.w_scales));
+  for (int64_t r = 0; r < rows && (carry_sums || !tile.mix); ++r) {
+    ValueId sum = carry_sums ? sums[static_cast<size_t>(r)] : b.Load(ir::F32x16(), out, out_byte(r));
+    if (!tile.mix) {
+      const ValueId a_scale = b.Load(ir::F32Type(), a, b.Index(r * tile.a_stride + tile.a_scales));
+      sum = b.Mul(sum, b.Mul(w_scales, b.Splat(a_scale)));
+    }
+    b.Store(sum, out, out_byte(r));
+  }
   b.Return({});
   return id;
 }

@@ -12,16 +12,12 @@ namespace ggufc::passes {
 //   micro(a: ptr, w: ptr, out: ptr, tile: index)
 //   out[r][c] = sum over blocks of dot(a[r][block], w[c][block]) * (scale_w[c][block] * scale_a[r][block])
 // `tile` counts the register tiles that share the panel; tile 0 prefetches the panel behind it.
-//
-// With `wide` (pack 2 only) the int8 weights of the panel have been widened to i16 beforehand, and the last parameter is
-// a ptr to them instead; `w` is the panel still, for its scales.
 struct IntegerTile {
   int rows = 1;
   int64_t columns = 0;  // k: columns of an activation row
   ir::Scalar activation = ir::Scalar::kQ16;
   int64_t pack = 2;
   int64_t out_stride = 0;  // bytes
-  bool wide = false;
 };
 ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& target, const IntegerTile& tile);
 
@@ -38,8 +34,22 @@ struct FloatTile {
 };
 ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile);
 
-// Emits the widening of one q8_0 panel of `columns` k at `w` to `columns` * 16 i16 at `wide`; prefetches the panel behind.
-void EmitWidenPanel(ir::Builder& b, int64_t columns, ir::ValueId w, ir::ValueId wide);
+// A product of i16 rows with i16 panels of 16 columns, in blocks of 32 k whose sums are exact in i32:
+//   micro(a: ptr, w: ptr, out: ptr, n: index)
+//   dot[r][c][b] = sum over block b < n of a[r][k] w[k][c]
+// Scores (`mix` false): out[r][c] = (sum over b of dot[r][c][b]) * (scale_a[r] * scale_w[c]), one scale a row and column.
+// Mixing: out[r][c] = sum over b, in order, of fma(dot[r][c][b], scale_a[r][b], sum), one scale a row and block.
+// A block of the panel is [16 pairs of k][16 columns][2].
+struct PairTile {
+  int rows = 1;
+  bool mix = false;
+  int64_t a_stride = 0;    // bytes from a row of a to the next
+  int64_t a_scales = 0;    // bytes from a row to its scales
+  int64_t w_stride = 0;    // bytes from a block of the panel to the next
+  int64_t w_scales = 0;    // scores: bytes from the panel to its 16 scales
+  int64_t out_stride = 0;  // bytes
+};
+ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target, const PairTile& tile);
 
 // Bytes of one packed panel of `columns` k (docs/ir.md).
 int64_t PanelBytes(ir::Scalar weight, int64_t columns);

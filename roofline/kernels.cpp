@@ -65,15 +65,18 @@ class Counter {
       if (embed != nullptr && embed->operands[0] == param) continue;  // ids
       const bool keys = attention != nullptr && attention->operands[1] == param;
       const bool values = attention != nullptr && attention->operands[2] == param;
-      const int64_t bytes = TensorBytes(value.type, keys && attention->Int(Attr::kLayout) == 1);
+      const bool integer = attention != nullptr && attention->Int(Attr::kDots) != 0;
+      const bool panels = (keys || (values && integer)) && attention->Int(Attr::kLayout) == 1;
+      const int64_t bytes = TensorBytes(value.type, panels, panels && integer);
       cost.footprint += bytes;
       cost.cache_bytes += keys || values ? TileBytes(*attention) : bytes;
     }
     const std::vector<ValueId>& returned = kernel.op(kernel.block(kernel.body).ops.back()).operands;
     for (size_t i = 0; i < call.results.size(); ++i) {
       const ir::Op* const defining = kernel.DefiningOp(returned[i]);
-      const bool keys = defining != nullptr && defining->kind == OpKind::kKeyPanels;
-      const int64_t bytes = TensorBytes(module_.forward().type(call.results[i]), keys);
+      const bool panels = defining != nullptr && passes::IsPanels(*defining);
+      const int64_t bytes = TensorBytes(module_.forward().type(call.results[i]), panels,
+                                        panels && defining->Int(Attr::kDots) != 0);
       cost.footprint += bytes;
       cost.cache_bytes += bytes;
     }
@@ -99,6 +102,7 @@ class Counter {
       int64_t pairs = 0;
       for (const int32_t length : lengths_) pairs += VisiblePairs(length, attention->Int(Attr::kWindow));
       cost.macs = 2 * pairs * attention->Int(Attr::kHeads) * attention->Int(Attr::kHeadDim);
+      if (attention->Int(Attr::kDots) != 0) cost.arithmetic = Arithmetic::kI16;
     }
   }
 
@@ -129,14 +133,15 @@ class Counter {
     return ir::FileBytes(weight.type) / weight.type.dims[0].size * Tokens();
   }
 
-  int64_t TensorBytes(const Type& type, bool key_panels) const {
+  // `integer`: panels of i16 elements; their scales, 4 bytes a head, are left out.
+  int64_t TensorBytes(const Type& type, bool panels, bool integer) const {
     const int64_t pack = ir::IsActivationQuant(type.scalar) ? target_.info.Pack(type.scalar) : 0;
     int64_t rows = Rows(type);
-    if (key_panels) {
+    if (panels) {
       rows = 0;
-      for (const int32_t length : lengths_) rows += RoundUp(length, kKeyPanel);
+      for (const int32_t length : lengths_) rows += RoundUp(length, kKeyBlock);
     }
-    return rows * passes::RowStride(type.scalar, type.columns(), pack);
+    return rows * passes::RowStride(type.scalar, type.columns(), pack) / (integer ? 2 : 1);
   }
 
   // Keys, or values, that the query tiles read: each tile those that its queries see.
@@ -149,7 +154,8 @@ class Counter {
       const int64_t to = half > 0 ? std::min<int64_t>(tile.length, last + half + 1) : tile.length;
       keys += to - from;
     }
-    return keys * attention.Int(Attr::kKvHeads) * attention.Int(Attr::kHeadDim) * kFloat;
+    const int64_t element = attention.Int(Attr::kDots) != 0 ? 2 : kFloat;
+    return keys * attention.Int(Attr::kKvHeads) * attention.Int(Attr::kHeadDim) * element;
   }
 
   const ir::Module& module_;

@@ -1,12 +1,13 @@
 #include "runtime/cpu_count.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 namespace ggufc::runtime {
@@ -35,12 +36,20 @@ std::optional<int> Cores(std::optional<int64_t> quota, std::optional<int64_t> pe
   return static_cast<int>(std::min<int64_t>(cores, kMaxCpus));
 }
 
+// Files of the kernel: read to the end, their sizes say nothing. By system call, because a stream would put all of
+// the C++ library's locales into programs that link the runtime: a megabyte.
 std::optional<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return std::nullopt;
+  std::string text;
+  char buffer[1024];
+  ssize_t count = 0;
+  while ((count = read(file, buffer, sizeof(buffer))) > 0 || (count < 0 && errno == EINTR)) {
+    if (count > 0) text.append(buffer, static_cast<size_t>(count));
+  }
+  close(file);
+  if (count < 0) return std::nullopt;
+  return text;
 }
 
 void TakeMin(std::optional<int>& limit, std::optional<int> other) {

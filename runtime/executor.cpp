@@ -5,8 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <mutex>
 
 #include "runtime/cpu_count.h"
+#include "runtime/fork_count.h"
+#include "runtime/memory.h"
+#include "runtime/thread_pool.h"
 #include "support/batch_tables.h"
 #include "support/check.h"
 
@@ -59,36 +63,54 @@ struct Executor::Chunk {
   }
 };
 
+// What belongs to one process: its threads, and all that they change.
+struct Executor::State {
+  explicit State(int threads) : pool(threads) {}
+
+  const uint64_t fork_count = ForkCount();
+  ThreadPool pool;
+  PageMemory scratch;
+  int64_t scratch_stride = 0;
+
+  std::mutex mutex;  // guards what follows, and the use of the pool and the scratch
+  PageMemory arena;
+  std::vector<void*> args;          // Program::args of the chunk that runs
+  std::vector<WorkItem> items;      // of all steps
+  std::vector<int64_t> first_item;  // of each step, and the end
+  ExecutorStats stats;
+};
+
 // The steps of a chunk as the thread pool sees them.
 class Executor::Pass final : public ThreadPool::Work {
  public:
-  explicit Pass(Executor& executor) : executor_(executor), last_(Nanoseconds()) {}
+  Pass(const Executor& executor, State& state) : executor_(executor), state_(state), last_(Nanoseconds()) {}
 
   int64_t Steps() const override { return static_cast<int64_t>(executor_.program_.steps.size()); }
 
   int64_t Items(int64_t step) const override {
-    const int64_t* const first = &executor_.first_item_[static_cast<size_t>(step)];
+    const int64_t* const first = &state_.first_item[static_cast<size_t>(step)];
     return first[1] - first[0];
   }
 
   void Do(int64_t index, int64_t item, int thread) override {
     const Step& step = executor_.program_.steps[static_cast<size_t>(index)];
-    const int64_t first = executor_.first_item_[static_cast<size_t>(index)];
-    const WorkItem& work = executor_.items_[static_cast<size_t>(first + item)];
-    executor_.kernels_[step.kernel](executor_.args_.data() + step.first_arg,
-                                    executor_.scratch_.data() + thread * executor_.scratch_stride_, work.r0,
-                                    work.r1, work.c0, work.c1);
+    const int64_t first = state_.first_item[static_cast<size_t>(index)];
+    const WorkItem& work = state_.items[static_cast<size_t>(first + item)];
+    executor_.kernels_[step.kernel](state_.args.data() + step.first_arg,
+                                    state_.scratch.data() + thread * state_.scratch_stride, work.r0, work.r1,
+                                    work.c0, work.c1);
   }
 
   void StepDone(int64_t step) override {
     if (!executor_.options_.profile) return;
     const int64_t now = Nanoseconds();
-    executor_.stats_.step_nanoseconds[static_cast<size_t>(step)] += now - last_;
+    state_.stats.step_nanoseconds[static_cast<size_t>(step)] += now - last_;
     last_ = now;
   }
 
  private:
-  Executor& executor_;
+  const Executor& executor_;
+  State& state_;
   int64_t last_;  // when the step before ended
 };
 
@@ -99,25 +121,30 @@ Result<std::unique_ptr<Executor>> Executor::Create(Program program, std::vector<
   if (options.threads < 0 || options.threads > ThreadPool::kMaxThreads) {
     return Err("{} threads (1 to {}, or 0 for all cores)", options.threads, ThreadPool::kMaxThreads);
   }
-  if (options.chunk_tokens < 1) return Err("chunks of {} tokens (at least 1)", options.chunk_tokens);
+  if (options.chunk_tokens < 1 || options.chunk_tokens > kMaxBatchTokens) {
+    return Err("chunks of {} tokens (1 to {})", options.chunk_tokens, kMaxBatchTokens);
+  }
   const int threads = options.threads > 0 ? options.threads : std::min(CpuCount(), ThreadPool::kMaxThreads);
 
   if (kernels.size() != program.kernels.size()) {
-    return Err("program: {} kernels, but {} functions", program.kernels.size(), kernels.size());
+    return Err(ErrorKind::kBadFile, "program: {} kernels, but {} functions", program.kernels.size(),
+               kernels.size());
   }
   for (size_t i = 0; i < kernels.size(); ++i) {
-    if (kernels[i] == nullptr) return Err("program: kernel {} has no code", program.kernels[i]);
+    if (kernels[i] == nullptr)
+      return Err(ErrorKind::kBadFile, "program: kernel {} has no code", program.kernels[i]);
   }
   CHECK(reinterpret_cast<uintptr_t>(weights.data()) % kAlignment == 0, "packed weights are not aligned");
-  RETURN_IF_ERROR(ValidateProgram(program, static_cast<int64_t>(weights.size()),
-                                  static_cast<int64_t>(file.size()),
-                                  std::max(options.chunk_tokens, program.context_length)));
+  RETURN_IF_ERROR(WithKind(
+      ErrorKind::kBadFile,
+      ValidateProgram(program, static_cast<int64_t>(weights.size()), static_cast<int64_t>(file.size()),
+                      std::max(options.chunk_tokens, program.context_length))));
+  RETURN_IF_ERROR(WatchForks());
 
   std::unique_ptr<Executor> executor(
       new Executor(std::move(program), std::move(kernels), weights, file, options, threads));
-  executor->scratch_stride_ = RoundUp(executor->program_.scratch_bytes, kAlignment);
-  ASSIGN_OR_RETURN(executor->scratch_,
-                   PageMemory::Allocate(executor->scratch_stride_ * executor->pool_.threads(), "scratch"));
+  ASSIGN_OR_RETURN(std::unique_ptr<State> state, executor->MakeState());
+  executor->state_ = state.release();
   return executor;
 }
 
@@ -128,14 +155,38 @@ Executor::Executor(Program program, std::vector<KernelFn> kernels, std::span<con
       weights_(weights),
       file_(file),
       options_(options),
-      pool_(threads) {
-  args_.resize(program_.args.size());
-  if (options_.profile) stats_.step_nanoseconds.resize(program_.steps.size());
+      threads_(threads) {}
+
+Executor::~Executor() {
+  State* const state = state_.load();
+  if (state != nullptr && state->fork_count == ForkCount()) delete state;
 }
 
-Status Executor::Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out) {
-  RETURN_IF_ERROR(CheckBatch(ids, lengths));
-  const std::lock_guard lock(mutex_);
+Result<std::unique_ptr<Executor::State>> Executor::MakeState() const {
+  auto state = std::make_unique<State>(threads_);
+  state->scratch_stride = RoundUp(program_.scratch_bytes, kAlignment);
+  ASSIGN_OR_RETURN(state->scratch,
+                   PageMemory::Allocate(state->scratch_stride * state->pool.threads(), "scratch"));
+  state->args.resize(program_.args.size());
+  if (options_.profile) state->stats.step_nanoseconds.resize(program_.steps.size());
+  return state;
+}
+
+// No lock can guard this: a thread of the parent may have held it.
+Result<Executor::State*> Executor::CurrentState() {
+  State* state = state_.load(std::memory_order_acquire);
+  if (state->fork_count == ForkCount()) return state;
+  ASSIGN_OR_RETURN(std::unique_ptr<State> fresh, MakeState());
+  // Where another thread of the child was faster, `state` becomes what it made.
+  if (state_.compare_exchange_strong(state, fresh.get(), std::memory_order_acq_rel)) state = fresh.release();
+  return state;
+}
+
+Status Executor::Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
+                     const SequenceNames& names) {
+  RETURN_IF_ERROR(CheckBatch(ids, lengths, names));
+  ASSIGN_OR_RETURN(State* const state, CurrentState());
+  const std::lock_guard lock(state->mutex);
   const DefaultFloatEnvironment environment;
   const auto dims = static_cast<size_t>(program_.dims);
   size_t token = 0;
@@ -146,12 +197,12 @@ Status Executor::Run(std::span<const int32_t> ids, std::span<const int32_t> leng
       tokens += lengths[end++];
     }
     float* const chunk_out = out + begin * dims;
-    RETURN_IF_ERROR(RunChunk(ids.subspan(token, static_cast<size_t>(tokens)),
+    RETURN_IF_ERROR(RunChunk(*state, ids.subspan(token, static_cast<size_t>(tokens)),
                              lengths.subspan(begin, end - begin), chunk_out));
     for (size_t i = 0; i < (end - begin) * dims; ++i) {
       if (!std::isfinite(chunk_out[i])) {
-        return Err("sequence {}: the embedding is not finite: component {} is {}", begin + i / dims, i % dims,
-                   chunk_out[i]);
+        return Err(ErrorKind::kNotFinite, "{}: the embedding is not finite: component {} is {}",
+                   names.Of(begin + i / dims), i % dims, chunk_out[i]);
       }
     }
     begin = end;
@@ -160,32 +211,41 @@ Status Executor::Run(std::span<const int32_t> ids, std::span<const int32_t> leng
   return {};
 }
 
+int Executor::threads() const {
+  const State* const state = state_.load(std::memory_order_acquire);
+  return state->fork_count == ForkCount() ? state->pool.threads() : threads_;
+}
+
 ExecutorStats Executor::stats() const {
-  const std::lock_guard lock(mutex_);
-  ExecutorStats stats = stats_;
-  stats.threads = pool_.threads();
-  stats.arena_bytes = arena_.size();
-  stats.scratch_bytes = scratch_.size();
+  State* const state = state_.load(std::memory_order_acquire);
+  // In a child that has not run anything the state is the parent's, whose lock may never come free.
+  if (state->fork_count != ForkCount()) return {.threads = threads_, .step_nanoseconds = {}};
+  const std::lock_guard lock(state->mutex);
+  ExecutorStats stats = state->stats;
+  stats.threads = state->pool.threads();
+  stats.arena_bytes = state->arena.size();
+  stats.scratch_bytes = state->scratch.size();
   return stats;
 }
 
-Status Executor::CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths) const {
+Status Executor::CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths,
+                            const SequenceNames& names) const {
   size_t token = 0;
   for (size_t i = 0; i < lengths.size(); ++i) {
-    if (lengths[i] < 1) return Err("sequence {}: {} tokens (at least 1)", i, lengths[i]);
+    if (lengths[i] < 1) return Err("{}: {} tokens (at least 1)", names.Of(i), lengths[i]);
     if (lengths[i] > program_.context_length) {
-      return Err("sequence {}: {} tokens (the model takes at most {})", i, lengths[i],
+      return Err(ErrorKind::kTooLong, "{}: {} tokens (the model takes at most {})", names.Of(i), lengths[i],
                  program_.context_length);
     }
     const auto length = static_cast<size_t>(lengths[i]);
     if (length > ids.size() - token) {
-      return Err("sequence {}: {} tokens, but {} ids are left of {}", i, length, ids.size() - token,
+      return Err("{}: {} tokens, but {} ids are left of {}", names.Of(i), length, ids.size() - token,
                  ids.size());
     }
     for (size_t j = 0; j < length; ++j) {
       const int32_t id = ids[token + j];
       if (id < 0 || id >= program_.vocab) {
-        return Err("sequence {}: token {}: id {} is not in the vocabulary of {}", i, j, id, program_.vocab);
+        return Err("{}: token {}: id {} is not in the vocabulary of {}", names.Of(i), j, id, program_.vocab);
       }
     }
     token += length;
@@ -194,31 +254,32 @@ Status Executor::CheckBatch(std::span<const int32_t> ids, std::span<const int32_
   return {};
 }
 
-Status Executor::RunChunk(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out) {
+Status Executor::RunChunk(State& state, std::span<const int32_t> ids, std::span<const int32_t> lengths,
+                          float* out) const {
   const Chunk chunk{ids, MakeBatchTables(lengths), out};
-  RETURN_IF_ERROR(GrowArena(chunk.Rows(Rows::kTokens), chunk.Rows(Rows::kSequences)));
-  ResolveArgs(chunk);
-  CutSteps(chunk);
-  if (options_.poison) Poison(chunk);
-  Pass pass(*this);
-  pool_.Run(pass);
-  stats_.chunks += 1;
-  stats_.sequences += chunk.Rows(Rows::kSequences);
-  stats_.tokens += chunk.Rows(Rows::kTokens);
+  RETURN_IF_ERROR(GrowArena(state, chunk.Rows(Rows::kTokens), chunk.Rows(Rows::kSequences)));
+  ResolveArgs(state, chunk);
+  CutSteps(state, chunk);
+  if (options_.poison) Poison(state, chunk);
+  Pass pass(*this, state);
+  state.pool.Run(pass);
+  state.stats.chunks += 1;
+  state.stats.sequences += chunk.Rows(Rows::kSequences);
+  state.stats.tokens += chunk.Rows(Rows::kTokens);
   return {};
 }
 
 // ValidateProgram has shown that sizes and offsets of any chunk fit int64.
-Status Executor::GrowArena(int64_t tokens, int64_t sequences) {
+Status Executor::GrowArena(State& state, int64_t tokens, int64_t sequences) const {
   const int64_t bytes =
       program_.arena_bytes + tokens * program_.arena_bytes_t + sequences * program_.arena_bytes_b;
-  if (bytes <= arena_.size()) return {};
-  arena_ = PageMemory();  // before the new one, so that both never exist
-  ASSIGN_OR_RETURN(arena_, PageMemory::Allocate(bytes, fmt::format("arena for {} tokens", tokens)));
+  if (bytes <= state.arena.size()) return {};
+  state.arena = PageMemory();  // before the new one, so that both never exist
+  ASSIGN_OR_RETURN(state.arena, PageMemory::Allocate(bytes, fmt::format("arena for {} tokens", tokens)));
   return {};
 }
 
-void Executor::ResolveArgs(const Chunk& chunk) {
+void Executor::ResolveArgs(State& state, const Chunk& chunk) const {
   const int64_t tokens = chunk.Rows(Rows::kTokens), sequences = chunk.Rows(Rows::kSequences);
   const auto pointer = [&](const Arg& arg) -> const void* {
     switch (arg.kind) {
@@ -235,7 +296,7 @@ void Executor::ResolveArgs(const Chunk& chunk) {
       case ArgKind::kOutput:
         return chunk.out;
       case ArgKind::kArena:
-        return arena_.data() + (arg.offset + tokens * arg.offset_t + sequences * arg.offset_b);
+        return state.arena.data() + (arg.offset + tokens * arg.offset_t + sequences * arg.offset_b);
       case ArgKind::kWeight:
         return weights_.data() + arg.offset;
       case ArgKind::kFile:
@@ -244,28 +305,29 @@ void Executor::ResolveArgs(const Chunk& chunk) {
     return nullptr;
   };
   // Kernels take one kind of pointer for what they read and what they write.
-  for (size_t i = 0; i < args_.size(); ++i) args_[i] = const_cast<void*>(pointer(program_.args[i]));
+  for (size_t i = 0; i < state.args.size(); ++i) state.args[i] = const_cast<void*>(pointer(program_.args[i]));
 }
 
-void Executor::CutSteps(const Chunk& chunk) {
-  items_.clear();
-  first_item_.clear();
+void Executor::CutSteps(State& state, const Chunk& chunk) const {
+  state.items.clear();
+  state.first_item.clear();
   for (size_t i = 0; i < program_.steps.size(); ++i) {
     const Step& step = program_.steps[i];
-    first_item_.push_back(static_cast<int64_t>(items_.size()));
+    state.first_item.push_back(static_cast<int64_t>(state.items.size()));
     if (options_.cut.random()) {
-      CutStepRandomly(step, chunk.Rows(step.rows), options_.cut, static_cast<int64_t>(i), items_);
+      CutStepRandomly(step, chunk.Rows(step.rows), options_.cut, static_cast<int64_t>(i), state.items);
     } else {
-      CutStep(step, chunk.Rows(step.rows), pool_.threads(), items_);
+      CutStep(step, chunk.Rows(step.rows), state.pool.threads(), state.items);
     }
   }
-  first_item_.push_back(static_cast<int64_t>(items_.size()));
+  state.first_item.push_back(static_cast<int64_t>(state.items.size()));
 }
 
-void Executor::Poison(const Chunk& chunk) {
+void Executor::Poison(State& state, const Chunk& chunk) const {
   constexpr int kNan = 0xff;  // in every byte: a NaN of each float type, -1 of each integer type
-  if (arena_.size() > 0) std::memset(arena_.data(), kNan, static_cast<size_t>(arena_.size()));
-  if (scratch_.size() > 0) std::memset(scratch_.data(), kNan, static_cast<size_t>(scratch_.size()));
+  if (state.arena.size() > 0) std::memset(state.arena.data(), kNan, static_cast<size_t>(state.arena.size()));
+  if (state.scratch.size() > 0)
+    std::memset(state.scratch.data(), kNan, static_cast<size_t>(state.scratch.size()));
   std::memset(chunk.out, kNan,
               chunk.tables.sequences.size() * static_cast<size_t>(program_.dims) * sizeof(float));
 }

@@ -3,17 +3,22 @@
 // A batch is cut into chunks of whole sequences that fit a limit of tokens, so that memory is bounded
 // whatever the batch; within a chunk the steps run one after another, each cut into work items for the
 // threads (work_items.h). None of this changes a value: that is the contract of generated code.
+//
+// After fork the child may use and destroy its copy of an executor, whatever the parent's threads were doing with
+// it: threads, locks and everything that a pass changes are one object, and the child makes a new one. The copy of
+// the old one stays untouched and is never freed, because its threads are not there to be joined and its memory may
+// be in the middle of a change: address space, and pages that the parent writes meanwhile.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "runtime/memory.h"
 #include "runtime/program.h"
-#include "runtime/thread_pool.h"
 #include "runtime/work_items.h"
 #include "support/result.h"
 
@@ -31,7 +36,19 @@ struct ExecutorOptions {
   bool poison = false;
 };
 
-// Sums over all runs so far.
+// How errors call the sequences of a batch: each by a name of its own, or, where the batch is part of a larger one,
+// "text 17".
+struct SequenceNames {
+  std::string_view noun = "sequence";
+  size_t first = 0;  // number of the batch's first
+  std::span<const std::string> each = {};
+
+  std::string Of(size_t index) const {
+    return index < each.size() ? each[index] : fmt::format("{} {}", noun, first + index);
+  }
+};
+
+// Sums over all runs so far of this process.
 struct ExecutorStats {
   int threads = 1;
   int64_t arena_bytes = 0;    // now
@@ -51,44 +68,47 @@ class Executor {
                                                   std::span<const uint8_t> weights,
                                                   std::span<const uint8_t> file,
                                                   const ExecutorOptions& options);
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
   // `ids`: all sequences, one after another; `lengths`: tokens of each. Writes lengths.size() x dims floats,
   // row-major. An id outside the vocabulary, a length of 0 or above the context length, an embedding that is
   // not finite: the error names the sequence by its index. `out` is unspecified after an error. May be called
   // from several threads: they take turns.
-  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out);
+  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
+             const SequenceNames& names = {});
 
   const Program& program() const { return program_; }
+  int64_t chunk_tokens() const { return options_.chunk_tokens; }
+  int threads() const;  // that a pass runs on
   ExecutorStats stats() const;
 
  private:
   struct Chunk;
+  struct State;
   class Pass;
 
   Executor(Program program, std::vector<KernelFn> kernels, std::span<const uint8_t> weights,
            std::span<const uint8_t> file, const ExecutorOptions& options, int threads);
 
-  Status CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths) const;
-  Status RunChunk(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out);
-  Status GrowArena(int64_t tokens, int64_t sequences);
-  void CutSteps(const Chunk& chunk);
-  void ResolveArgs(const Chunk& chunk);
-  void Poison(const Chunk& chunk);
+  Result<std::unique_ptr<State>> MakeState() const;
+  Result<State*> CurrentState();
+  Status CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths,
+                    const SequenceNames& names) const;
+  Status RunChunk(State& state, std::span<const int32_t> ids, std::span<const int32_t> lengths,
+                  float* out) const;
+  Status GrowArena(State& state, int64_t tokens, int64_t sequences) const;
+  void CutSteps(State& state, const Chunk& chunk) const;
+  void ResolveArgs(State& state, const Chunk& chunk) const;
+  void Poison(State& state, const Chunk& chunk) const;
 
   const Program program_;
   const std::vector<KernelFn> kernels_;
   const std::span<const uint8_t> weights_, file_;
   const ExecutorOptions options_;
-  ThreadPool pool_;
-  int64_t scratch_stride_ = 0;
-  PageMemory scratch_;
-
-  mutable std::mutex mutex_;  // guards what follows, and the pool and the scratch
-  PageMemory arena_;
-  std::vector<void*> args_;          // program_.args of the chunk that runs
-  std::vector<WorkItem> items_;      // of all steps
-  std::vector<int64_t> first_item_;  // of each step, and the end
-  ExecutorStats stats_;
+  const int threads_;
+  std::atomic<State*> state_{nullptr};  // owned, unless it is the parent's: see above
 };
 
 }  // namespace ggufc::runtime

@@ -18,7 +18,8 @@ size_t RoundUp(size_t value, size_t multiple) { return (value + multiple - 1) / 
 
 Result<PageMemory> PageMemory::Allocate(int64_t bytes, std::string_view purpose) {
   // A limit far above any machine's memory keeps the roundings below from wrapping.
-  if (bytes < 0 || bytes > INT64_MAX / 4) return Err("{}: cannot allocate {} bytes", purpose, bytes);
+  if (bytes < 0 || bytes > INT64_MAX / 4)
+    return Err(ErrorKind::kOutOfMemory, "{}: cannot allocate {} bytes", purpose, bytes);
   PageMemory memory;
   if (bytes == 0) return memory;
 
@@ -28,7 +29,8 @@ Result<PageMemory> PageMemory::Allocate(int64_t bytes, std::string_view purpose)
   const size_t reserve = huge ? size + kHugePage : size;
   void* const address = mmap(nullptr, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED)
-    return Err("{}: cannot allocate {} bytes: {}", purpose, bytes, std::strerror(errno));
+    return Err(ErrorKind::kOutOfMemory, "{}: cannot allocate {} bytes: {}", purpose, bytes,
+               std::strerror(errno));
   auto* data = static_cast<uint8_t*>(address);
   if (huge) {
     const uintptr_t start = reinterpret_cast<uintptr_t>(address);

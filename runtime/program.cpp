@@ -99,12 +99,14 @@ Status ValidateProgram(const Program& program, int64_t weights_bytes, int64_t fi
       }
     }
   }
+  // The context is made only where there is an error: a thousand of them would take longer than the checks.
   for (size_t i = 0; i < program.steps.size(); ++i) {
-    RETURN_IF_ERROR(WithContext(fmt::format("program: step {}", i), CheckStep(program, program.steps[i])));
+    const Status status = CheckStep(program, program.steps[i]);
+    if (!status) return WithContext(fmt::format("program: step {}", i), status);
   }
   for (size_t i = 0; i < program.args.size(); ++i) {
-    RETURN_IF_ERROR(WithContext(fmt::format("program: argument {}", i),
-                                CheckArg(program, program.args[i], weights_bytes, file_bytes, max_tokens)));
+    const Status status = CheckArg(program, program.args[i], weights_bytes, file_bytes, max_tokens);
+    if (!status) return WithContext(fmt::format("program: argument {}", i), status);
   }
   return {};
 }

@@ -38,6 +38,8 @@ struct Arg {
   int64_t offset = 0;
   int64_t offset_t = 0;
   int64_t offset_b = 0;
+
+  bool operator==(const Arg&) const = default;
 };
 
 struct Step {
@@ -49,6 +51,8 @@ struct Step {
   int64_t cols = 1;          // column units
   int64_t col_grain = 1;     // column units of one item at least
   int64_t work_per_row = 0;  // multiply-adds a row, to judge what a thread is worth; 0: not known
+
+  bool operator==(const Step&) const = default;
 };
 
 struct Program {
@@ -62,10 +66,12 @@ struct Program {
   int64_t dims = 0;            // floats of one embedding
   int64_t vocab = 0;           // ids are in [0, vocab)
   int64_t context_length = 0;  // tokens of one sequence at most
+
+  bool operator==(const Program&) const = default;
 };
 
-// Batch tables hold positions and key slots (up to 16 a token) as int32.
-inline constexpr int64_t kMaxBatchTokens = int64_t{1} << 26;
+// Batch tables hold positions and key slots (up to 32 a token) as int32.
+inline constexpr int64_t kMaxBatchTokens = int64_t{1} << 25;
 inline constexpr int64_t kMaxScratchBytes = int64_t{1} << 32;
 
 // Refuses what would make the executor read or write outside its memory for some batch of up to `max_tokens`

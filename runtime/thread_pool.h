@@ -6,6 +6,9 @@
 // still wakes up) delays nobody: the others take its items. Threads that find nothing to claim spin for a few
 // tens of microseconds, which is longer than the imbalance of a step, then sleep until the next step; a pool
 // with more threads than cores sleeps at once. Workers also sleep between runs.
+//
+// A pool belongs to the process that made it: in a child of fork its threads do not exist, and the copy of the pool
+// must be neither run nor destroyed there. See executor.h.
 #pragma once
 
 #include <atomic>

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <functional>
 #include <string>
+#include <utility>
 
-#include "runtime/utf8.h"
+#include "support/utf8.h"
 
 namespace ggufc::runtime {
 namespace {
@@ -12,8 +13,7 @@ namespace {
 // Turns fragments without special pieces into ids. Holds the scratch memory of one Encode call.
 class Merger {
  public:
-  Merger(const TokenizerTables& tables, int32_t unknown, std::vector<int32_t>& ids)
-      : tables_(tables), unknown_(unknown), ids_(ids) {}
+  Merger(const TokenizerTables& tables, std::vector<int32_t>& ids) : tables_(tables), ids_(ids) {}
 
   void EncodeFragment(std::string_view text) {
     text_ = text;
@@ -128,14 +128,13 @@ class Merger {
     const auto token_of = [this](char c) { return tables_.byte_tokens[static_cast<uint8_t>(c)]; };
     const std::string_view bytes = text_.substr(begin, end - begin);
     if (std::ranges::any_of(bytes, [&](char c) { return token_of(c) < 0; })) {
-      ids_.push_back(unknown_);
+      ids_.push_back(static_cast<int32_t>(tables_.header.unknown));
       return;
     }
     for (const char c : bytes) ids_.push_back(token_of(c));
   }
 
   const TokenizerTables& tables_;
-  const int32_t unknown_;
   std::vector<int32_t>& ids_;
   std::string_view text_;
   std::vector<Symbol> symbols_;
@@ -146,23 +145,26 @@ class Merger {
 }  // namespace
 
 Result<Tokenizer> Tokenizer::Create(const VocabularyView& vocabulary) {
+  ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, BuildTokenizerTables(vocabulary));
+  ASSIGN_OR_RETURN(Tokenizer tokenizer, FromBytes(bytes));
+  tokenizer.storage_ = std::move(bytes);
+  return tokenizer;
+}
+
+Result<Tokenizer> Tokenizer::FromBytes(std::span<const uint8_t> bytes) {
   Tokenizer tokenizer;
-  ASSIGN_OR_RETURN(tokenizer.tables_, TokenizerTables::Build(vocabulary));
-  tokenizer.bos_ = vocabulary.bos;
-  tokenizer.eos_ = vocabulary.eos;
-  tokenizer.unknown_ = vocabulary.unknown;
-  tokenizer.add_bos_ = vocabulary.add_bos;
-  tokenizer.add_eos_ = vocabulary.add_eos;
-  tokenizer.add_space_prefix_ = vocabulary.add_space_prefix;
+  ASSIGN_OR_RETURN(tokenizer.tables_, TokenizerTables::FromBytes(bytes));
   return tokenizer;
 }
 
 Status Tokenizer::Encode(std::string_view text, std::vector<int32_t>& ids, const EncodeOptions& options,
                          EncodeStats* stats) const {
-  const bool add_bos = options.add_bos.value_or(add_bos_);
-  const bool add_eos = options.add_eos.value_or(add_eos_);
-  if (add_bos && bos_ == kNoToken) return Err("BOS is to be added, but the vocabulary has none");
-  if (add_eos && eos_ == kNoToken) return Err("EOS is to be added, but the vocabulary has none");
+  const bool add_bos = options.add_bos.value_or(HasFlag(TokenizerHeader::kAddBos));
+  const bool add_eos = options.add_eos.value_or(HasFlag(TokenizerHeader::kAddEos));
+  const auto bos = static_cast<int32_t>(tables_.header.bos);
+  const auto eos = static_cast<int32_t>(tables_.header.eos);
+  if (add_bos && bos < 0) return Err("BOS is to be added, but the vocabulary has none");
+  if (add_eos && eos < 0) return Err("EOS is to be added, but the vocabulary has none");
   if (text.size() > kMaxTextBytes) {
     return Err("the text has {} bytes (the limit is {})", text.size(), kMaxTextBytes);
   }
@@ -171,14 +173,15 @@ Status Tokenizer::Encode(std::string_view text, std::vector<int32_t>& ids, const
   const std::string_view all = marked;
 
   ids.clear();
-  if (add_bos) ids.push_back(static_cast<int32_t>(bos_));
-  Merger merger(tables_, static_cast<int32_t>(unknown_), ids);
+  if (add_bos) ids.push_back(bos);
+  Merger merger(tables_, ids);
+  const bool add_space_prefix = HasFlag(TokenizerHeader::kAddSpacePrefix);
   // As in llama.cpp, the space prefix goes before every fragment that begins the text or follows a special
   // piece.
   std::string prefixed;
   const auto encode_fragment = [&](std::string_view fragment) {
     if (fragment.empty()) return;
-    if (add_space_prefix_) {
+    if (add_space_prefix) {
       prefixed.assign(kSpaceMark).append(fragment);
       fragment = prefixed;
     }
@@ -200,16 +203,17 @@ Status Tokenizer::Encode(std::string_view text, std::vector<int32_t>& ids, const
     begin = position;
   }
   encode_fragment(all.substr(begin));
-  if (add_eos) ids.push_back(static_cast<int32_t>(eos_));
+  if (add_eos) ids.push_back(eos);
   if (stats != nullptr) *stats = merger.stats();
   return {};
 }
 
 bool Tokenizer::Truncate(std::vector<int32_t>& ids, size_t max) const {
   if (ids.size() <= max) return false;
-  const bool ends_in_eos = eos_ != kNoToken && ids.back() == static_cast<int32_t>(eos_);
+  const uint32_t eos = tables_.header.eos;
+  const bool ends_in_eos = eos != kNoToken && static_cast<uint32_t>(ids.back()) == eos;
   ids.resize(max);
-  if (ends_in_eos && max > 0) ids.back() = static_cast<int32_t>(eos_);
+  if (ends_in_eos && max > 0) ids.back() = static_cast<int32_t>(eos);
   return true;
 }
 

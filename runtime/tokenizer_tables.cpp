@@ -2,58 +2,21 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
-
-#include "runtime/utf8.h"
 
 namespace ggufc::runtime {
 namespace {
 
-constexpr size_t kMaxTokens = size_t{1} << 24;
-// Far longer than any piece of a trained vocabulary (Gemma's longest has 93 bytes). Special pieces are tried
-// at every position of a text, so for them the limit also bounds what a hostile vocabulary can make that
-// cost.
-constexpr size_t kMaxPieceBytes = 4096;
-constexpr size_t kMaxSpecialBytes = 512;
-// Half full and linearly probed, a run of this length does not happen by chance; only pieces chosen to
-// collide make one, and they would make building and searching quadratic.
-constexpr size_t kMaxProbes = 1024;
+constexpr size_t kMaxMarkedBytes = kSpaceMark.size() * kMaxPieceBytes;
+constexpr size_t kMaxTrieDepth = kSpaceMark.size() * kMaxSpecialBytes;
 
-uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
-
-// Maps scores to integers whose ascending order is the scores' descending order. Equal scores, and both
-// zeros, give equal integers: ties are then broken by position.
-uint32_t MergeOrder(float score) {
-  const auto bits = std::bit_cast<uint32_t>(score == 0.0f ? 0.0f : score);
-  const uint32_t ascending = bits >> 31 ? ~bits : bits | 0x80000000u;
-  return ~ascending;
+template <typename T>
+std::span<const T> ArrayAt(std::span<const uint8_t> bytes, size_t offset, size_t count) {
+  return {reinterpret_cast<const T*>(bytes.data() + offset), count};
 }
 
-bool IsSpecial(TokenType type) {
-  return type == TokenType::kUserDefined || type == TokenType::kControl || type == TokenType::kUnknown;
-}
-
-// What BPE may produce. Special pieces cannot occur in what BPE sees when control tokens are parsed, and byte
-// pieces stand for bytes, not for the text `<0x41>`.
-bool IsMergeable(TokenType type) {
-  return type == TokenType::kNormal || type == TokenType::kUnused || type == TokenType::kUndefined;
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-Status CheckId(std::string_view name, uint32_t id, bool needed, size_t tokens) {
-  if (id == kNoToken && !needed) return {};
-  if (id == kNoToken) return Err("vocabulary: {} is to be added, but the vocabulary has none", name);
-  if (id >= tokens) return Err("vocabulary: {} is token {}, but there are only {} tokens", name, id, tokens);
-  return {};
-}
+// Whether `id` is a token, or -1.
+bool IsTokenOrNone(int32_t id, uint32_t tokens) { return static_cast<uint32_t>(id) + 1 <= tokens; }
 
 }  // namespace
 
@@ -87,148 +50,171 @@ uint64_t TokenizerTables::Hash(std::string_view piece) {
   return hash ^ hash >> 29;
 }
 
-Result<TokenizerTables> TokenizerTables::Build(const VocabularyView& vocabulary) {
-  const size_t tokens = vocabulary.pieces.size();
-  if (tokens == 0 || tokens > kMaxTokens) {
-    return Err("vocabulary: {} pieces (1 to {} are allowed)", tokens, kMaxTokens);
-  }
-  if (vocabulary.scores.size() != tokens || vocabulary.types.size() != tokens) {
-    return Err("vocabulary: {} pieces, but {} scores and {} types", tokens, vocabulary.scores.size(),
-               vocabulary.types.size());
-  }
-  RETURN_IF_ERROR(CheckId("BOS", vocabulary.bos, vocabulary.add_bos, tokens));
-  RETURN_IF_ERROR(CheckId("EOS", vocabulary.eos, vocabulary.add_eos, tokens));
-  RETURN_IF_ERROR(CheckId("unknown", vocabulary.unknown, false, tokens));
+TokenizerTables::Layout::Layout(const TokenizerHeader& header) {
+  // Counts have 32 bits and elements 12 bytes at most: no sum comes near 2^64.
+  size_t next = sizeof(TokenizerHeader);
+  const auto place = [&next](size_t count, size_t element_bytes) {
+    const size_t begin = (next + kArrayAlign - 1) / kArrayAlign * kArrayAlign;
+    next = begin + count * element_bytes;
+    return begin;
+  };
+  byte_tokens = place(256, sizeof(int32_t));
+  joints = place((size_t{1} << kJointBits) / 64, sizeof(uint64_t));
+  slots = place(header.slots, sizeof(Slot));
+  offsets = place(size_t{header.tokens} + 1, sizeof(uint32_t));
+  merge_orders = place(header.tokens, sizeof(uint32_t));
+  types = place(header.tokens, sizeof(TokenType));
+  trie = place(header.trie_nodes, sizeof(TrieNode));
+  trie_labels = place(header.trie_nodes, 1);
+  blob = place(header.blob_bytes, 1);
+  end = next;
+}
 
-  TokenizerTables tables;
-  RETURN_IF_ERROR(tables.AddPieces(vocabulary));
-  const auto missing = std::ranges::find(tables.byte_tokens, -1);
-  if (vocabulary.unknown == kNoToken && missing != tables.byte_tokens.end()) {
-    return Err("vocabulary: no unknown token, and no token for byte 0x{:02X}",
-               missing - tables.byte_tokens.begin());
+Result<TokenizerTables> TokenizerTables::FromBytes(std::span<const uint8_t> bytes) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignof(uint64_t) != 0) {
+    return Err("tokenizer: its tables lie at {}, which is no multiple of {}", fmt::ptr(bytes.data()),
+               alignof(uint64_t));
   }
-  RETURN_IF_ERROR(tables.BuildSlots());
-  tables.BuildTrie();
+  TokenizerTables tables;
+  if (bytes.size() < sizeof(tables.header)) {
+    return Err(ErrorKind::kBadFile, "tokenizer: {} bytes, too short for a header of {}", bytes.size(),
+               sizeof(tables.header));
+  }
+  std::memcpy(&tables.header, bytes.data(), sizeof(tables.header));
+  const TokenizerHeader& header = tables.header;
+  const auto checked = [](Status status) {
+    return WithContext("tokenizer", WithKind(ErrorKind::kBadFile, std::move(status)));
+  };
+  RETURN_IF_ERROR(checked(tables.CheckHeader()));
+  const Layout layout(header);
+  if (layout.end != bytes.size()) {
+    return Err(ErrorKind::kBadFile,
+               "tokenizer: {} bytes, expected {} for {} tokens, {} slots, {} nodes and {} bytes of pieces",
+               bytes.size(), layout.end, header.tokens, header.slots, header.trie_nodes, header.blob_bytes);
+  }
+  tables.bytes = bytes;
+  tables.byte_tokens = ArrayAt<int32_t>(bytes, layout.byte_tokens, 256);
+  tables.joints = ArrayAt<uint64_t>(bytes, layout.joints, (size_t{1} << kJointBits) / 64);
+  tables.slots = ArrayAt<Slot>(bytes, layout.slots, header.slots);
+  tables.offsets = ArrayAt<uint32_t>(bytes, layout.offsets, size_t{header.tokens} + 1);
+  tables.merge_orders = ArrayAt<uint32_t>(bytes, layout.merge_orders, header.tokens);
+  tables.types = ArrayAt<TokenType>(bytes, layout.types, header.tokens);
+  tables.trie = ArrayAt<TrieNode>(bytes, layout.trie, header.trie_nodes);
+  tables.trie_labels = ArrayAt<uint8_t>(bytes, layout.trie_labels, header.trie_nodes);
+  tables.blob = {reinterpret_cast<const char*>(bytes.data() + layout.blob), header.blob_bytes};
+  RETURN_IF_ERROR(checked(tables.CheckPieces()));
+  RETURN_IF_ERROR(checked(tables.CheckSlots()));
+  RETURN_IF_ERROR(checked(tables.CheckTrie()));
+  for (size_t i = 0; i < tables.trie[0].children; ++i) tables.starts_special[tables.trie_labels[1 + i]] = 1;
   return tables;
 }
 
-Status TokenizerTables::AddPieces(const VocabularyView& vocabulary) {
-  const size_t tokens = vocabulary.pieces.size();
-  offsets.reserve(tokens + 1);
-  types.reserve(tokens);
-  merge_orders.reserve(tokens);
-  offsets.push_back(0);
-  byte_tokens.fill(-1);
-  for (size_t i = 0; i < tokens; ++i) {
-    const std::string_view piece = vocabulary.pieces[i];
-    const int32_t type = vocabulary.types[i];
-    if (type < 0 || type > static_cast<int32_t>(TokenType::kByte)) {
-      return Err("vocabulary: token {}: type {} (0 to 6 are known)", i, type);
-    }
-    const size_t limit = IsSpecial(static_cast<TokenType>(type)) ? kMaxSpecialBytes : kMaxPieceBytes;
-    if (piece.size() > limit) {
-      return Err("vocabulary: token {}: a piece of {} bytes and type {} (the limit is {})", i, piece.size(),
-                 type, limit);
-    }
-    if (std::isnan(vocabulary.scores[i])) return Err("vocabulary: token {}: the score is not a number", i);
-    AppendWithMarks(piece, blob);
-    if (blob.size() > std::numeric_limits<uint32_t>::max()) {
-      return Err("vocabulary: token {}: the pieces are longer than 4 GiB together", i);
-    }
-    offsets.push_back(static_cast<uint32_t>(blob.size()));
-    types.push_back(static_cast<TokenType>(type));
-    merge_orders.push_back(MergeOrder(vocabulary.scores[i]));
-    if (types.back() == TokenType::kByte) RETURN_IF_ERROR(AddByteToken(static_cast<int32_t>(i)));
+Status TokenizerTables::CheckHeader() const {
+  if (header.magic != TokenizerHeader::kMagic) return Err("header: no tokenizer tables");
+  if (header.version != TokenizerHeader::kVersion) {
+    return Err("header: version {} (this program reads {})", header.version, TokenizerHeader::kVersion);
   }
-  return {};
-}
-
-Status TokenizerTables::AddByteToken(int32_t id) {
-  const std::string_view piece = Piece(id);
-  const bool shaped = piece.size() == 6 && piece.starts_with("<0x") && piece.ends_with('>');
-  const int high = shaped ? HexDigit(piece[3]) : -1;
-  const int low = shaped ? HexDigit(piece[4]) : -1;
-  if (high < 0 || low < 0) return Err("vocabulary: token {}: byte token `{}` is not `<0xNN>`", id, piece);
-  int32_t& token = byte_tokens[static_cast<size_t>(high * 16 + low)];
-  if (token < 0) token = id;
-  return {};
-}
-
-// Of two tokens with the same piece the first counts.
-Status TokenizerTables::BuildSlots() {
-  const auto mergeable = static_cast<size_t>(std::ranges::count_if(types, IsMergeable));
-  slots.resize(std::bit_ceil(2 * mergeable + 1));
-  joints.resize((size_t{1} << kJointBits) / 64);
-  const size_t mask = slots.size() - 1;
-  for (size_t i = 0; i < types.size(); ++i) {
-    const auto id = static_cast<int32_t>(i);
-    const std::string_view piece = Piece(id);
-    if (!IsMergeable(types[i]) || piece.empty()) continue;
-    const uint64_t hash = Hash(piece);
-    size_t slot = hash & mask;
-    size_t probes = 0;
-    while (slots[slot].id >= 0 && (slots[slot].tag != TagOf(hash) || Piece(slots[slot].id) != piece)) {
-      if (++probes > kMaxProbes)
-        return Err("vocabulary: token {}: its piece collides with {} others", i, probes);
-      slot = (slot + 1) & mask;
-    }
-    if (slots[slot].id >= 0) continue;
-    slots[slot] = {TagOf(hash), id};
-    longest_piece = std::max(longest_piece, static_cast<uint32_t>(piece.size()));
-    AddJoints(piece);
+  if ((header.flags & ~uint32_t{TokenizerHeader::kAllFlags}) != 0)
+    return Err("header: flags 0x{:x}", header.flags);
+  if (header.zero != decltype(header.zero){}) return Err("header: reserved bytes are not 0");
+  if (header.tokens < 1 || header.tokens > kMaxTokens) {
+    return Err("header: {} tokens (1 to {} are allowed)", header.tokens, kMaxTokens);
   }
-  return {};
-}
-
-void TokenizerTables::AddJoints(std::string_view piece) {
-  Utf8Char left = DecodeUtf8(piece);
-  piece.remove_prefix(left.bytes);
-  while (!piece.empty()) {
-    const Utf8Char right = DecodeUtf8(piece);
-    const uint32_t bit = JointBit(left.code, right.code);
-    joints[bit / 64] |= uint64_t{1} << (bit % 64);
-    piece.remove_prefix(right.bytes);
-    left = right;
-  }
-}
-
-// Breadth first over the sorted pieces: a node is a range of them that agrees on its first `depth` bytes.
-void TokenizerTables::BuildTrie() {
-  std::vector<int32_t> sorted;
-  for (size_t i = 0; i < types.size(); ++i) {
-    if (IsSpecial(types[i]) && offsets[i] != offsets[i + 1]) sorted.push_back(static_cast<int32_t>(i));
-  }
-  std::ranges::stable_sort(sorted, {}, [this](int32_t id) { return Piece(id); });
-  struct Range {
-    size_t begin, end, depth;
+  const auto check_id = [this](const char* name, uint32_t id, bool needed) -> Status {
+    if (id == kNoToken && !needed) return {};
+    if (id >= header.tokens) return Err("header: {} is token {} of {}", name, id, header.tokens);
+    return {};
   };
-  std::vector<Range> ranges = {{0, sorted.size(), 0}};
-  trie.emplace_back();
-  trie_labels.push_back(0);
-  for (size_t node = 0; node < ranges.size(); ++node) {
-    auto [begin, end, depth] = ranges[node];
-    // Equal pieces lie together, lowest id first.
-    while (begin < end && Piece(sorted[begin]).size() == depth) {
-      if (trie[node].id < 0) trie[node].id = sorted[begin];
-      ++begin;
+  RETURN_IF_ERROR(check_id("BOS", header.bos, (header.flags & TokenizerHeader::kAddBos) != 0));
+  RETURN_IF_ERROR(check_id("EOS", header.eos, (header.flags & TokenizerHeader::kAddEos) != 0));
+  RETURN_IF_ERROR(check_id("unknown", header.unknown, false));
+  if (!std::has_single_bit(header.slots)) return Err("header: {} slots, not a power of two", header.slots);
+  if (header.trie_nodes < 1) return Err("header: a trie without a root");
+  if (header.longest_piece > kMaxMarkedBytes) {
+    return Err("header: a longest piece of {} bytes (at most {})", header.longest_piece, kMaxMarkedBytes);
+  }
+  return {};
+}
+
+Status TokenizerTables::CheckPieces() const {
+  for (size_t byte = 0; byte < byte_tokens.size(); ++byte) {
+    if (!IsTokenOrNone(byte_tokens[byte], header.tokens)) {
+      return Err("byte 0x{:02X}: token {} of {}", byte, byte_tokens[byte], header.tokens);
     }
-    trie[node].first_child = static_cast<uint32_t>(trie.size());
-    while (begin < end) {
-      const char label = Piece(sorted[begin])[depth];
-      size_t next = begin + 1;
-      while (next < end && Piece(sorted[next])[depth] == label) ++next;
-      ranges.push_back({begin, next, depth + 1});
-      trie.emplace_back();
-      trie_labels.push_back(static_cast<uint8_t>(label));
-      ++trie[node].children;
-      if (node == 0) starts_special[static_cast<uint8_t>(label)] = 1;
-      begin = next;
+    if (byte_tokens[byte] < 0 && header.unknown == kNoToken) {
+      return Err("byte 0x{:02X}: no token, and no unknown token", byte);
     }
   }
+  if (offsets.front() != 0 || offsets.back() != header.blob_bytes) {
+    return Err("pieces: from {} to {}, expected 0 to {}", offsets.front(), offsets.back(), header.blob_bytes);
+  }
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (offsets[i] > offsets[i + 1] || offsets[i + 1] - offsets[i] > kMaxMarkedBytes) {
+      return Err("token {}: its piece lies from {} to {} (at most {} bytes)", i, offsets[i], offsets[i + 1],
+                 kMaxMarkedBytes);
+    }
+    if (types[i] > TokenType::kByte) return Err("token {}: type {}", i, static_cast<int>(types[i]));
+  }
+  return {};
+}
+
+Status TokenizerTables::CheckSlots() const {
+  size_t filled = 0;
+  // Of filled slots up to here, in a row. The row that ends the table goes on at its start.
+  size_t row = 0, longest_row = 0;
+  while (row < slots.size() && slots[slots.size() - 1 - row].id >= 0) ++row;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (!IsTokenOrNone(slots[i].id, header.tokens)) {
+      return Err("slot {}: token {} of {}", i, slots[i].id, header.tokens);
+    }
+    const size_t is_filled = slots[i].id >= 0;
+    filled += is_filled;
+    // 0 where it is empty; without a branch, which would be mispredicted every other time.
+    row = (row + 1) & (0 - is_filled);
+    longest_row = std::max(longest_row, row);
+  }
+  if (2 * filled > slots.size()) {
+    return Err("slots: {} of {} are filled (at most half)", filled, slots.size());
+  }
+  if (longest_row > kMaxProbes) {
+    return Err("slots: {} pieces collide in a row (at most {})", longest_row, kMaxProbes);
+  }
+  return {};
+}
+
+// In breadth-first order, where each node's children follow on those of the node before it, every node but
+// the root is the child of exactly one node before it: a tree, with nothing left to check but its depth.
+Status TokenizerTables::CheckTrie() const {
+  size_t first_child = 1;
+  size_t depth = 0, level_end = 1;  // of the node at hand; where the next level begins
+  for (size_t i = 0; i < trie.size(); ++i) {
+    const TrieNode& node = trie[i];
+    if (i == level_end) {
+      ++depth;
+      level_end = first_child;
+    }
+    if (node.first_child != first_child || node.children > trie.size() - first_child || node.zero != 0) {
+      return Err("node {} of {}: children {} + {}, expected them from {} on", i, trie.size(),
+                 node.first_child, node.children, first_child);
+    }
+    if (!IsTokenOrNone(node.id, header.tokens))
+      return Err("node {}: token {} of {}", i, node.id, header.tokens);
+    for (size_t child = 1; child < node.children; ++child) {
+      if (trie_labels[first_child + child - 1] >= trie_labels[first_child + child]) {
+        return Err("node {}: the labels of its children do not ascend", i);
+      }
+    }
+    first_child += node.children;
+    if (i + 1 == first_child && first_child < trie.size()) {
+      return Err("node {}: no node's child", first_child);
+    }
+  }
+  if (depth > kMaxTrieDepth) return Err("trie: {} levels (at most {})", depth, kMaxTrieDepth);
+  return {};
 }
 
 int32_t TokenizerTables::Find(std::string_view text) const {
-  if (text.size() > longest_piece) return -1;
+  if (text.size() > header.longest_piece) return -1;
   const uint64_t hash = Hash(text);
   const size_t mask = slots.size() - 1;
   for (size_t slot = hash & mask; slots[slot].id >= 0; slot = (slot + 1) & mask) {

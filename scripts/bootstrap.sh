@@ -1,18 +1,21 @@
 #!/bin/bash
 # Installs the Debian packages that building and testing need. Returns at once (about 50 ms) when all are there.
 #
-#   scripts/bootstrap.sh            everything
-#   scripts/bootstrap.sh --minimal  what it takes to build and to download; no ccache, no emulator, no valgrind
+#   scripts/bootstrap.sh              everything but compilers of other languages
+#   scripts/bootstrap.sh --minimal    what it takes to build and to download; no ccache, no emulator, no valgrind, no clang-tidy
+#   scripts/bootstrap.sh --languages  also Go and Rust, for their examples: 136 MB to download, 740 MB installed
 #
 # Written for Debian 12; works on any Debian or Ubuntu release that has LLVM 19. Becomes root through sudo where it is not
 # root already. The optional groups never make it fail: without them it prints what will be missing.
 set -euo pipefail
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
 minimal=0
+languages=0
 for arg in "$@"; do
   case $arg in
     --minimal) minimal=1 ;;
+    --languages) languages=1 ;;
     -h | --help) usage; exit 0 ;;
     *) echo "bootstrap: unknown option '$arg'" >&2; usage >&2; exit 2 ;;
   esac
@@ -28,6 +31,10 @@ required=(
 speed=(ccache)
 emulator=(bochs bochs-term bochsbios vgabios cpio binutils gcc libc6-dev)
 counters=(valgrind)
+static=(clang-tidy-19)
+# For the tests of what is installed, and the Python example.
+packaging=(pkg-config python3-numpy groff-base)
+toolchains=(golang-go rustc)
 network=(curl ca-certificates)
 
 say() { echo "bootstrap: $*" >&2; }
@@ -39,7 +46,11 @@ missing_of() {
   installed=" $(dpkg-query -W -f '${Package}:${db:Status-Status} ' "$@" 2>/dev/null || true)"
   for package in "$@"; do
     [[ $installed == *" $package:installed "* ]] && continue
-    case $package in curl | ccache | cmake) command -v "$package" >/dev/null && continue ;; esac
+    case $package in
+      curl | ccache | cmake | pkg-config | rustc) command -v "$package" >/dev/null && continue ;;
+      golang-go) command -v go >/dev/null && continue ;;
+      groff-base) command -v groff >/dev/null && continue ;;
+    esac
     echo "$package"
   done
 }
@@ -113,3 +124,8 @@ ensure "downloads" "${network[@]}" || say "warning: without curl (or npm) there 
 ensure "faster rebuilds" "${speed[@]}" || say "warning: building without ccache"
 ensure "AVX-512 emulator" "${emulator[@]}" || say "warning: the emulator tests will be skipped"
 ensure "instruction counts" "${counters[@]}" || say "warning: counters.instructions will be skipped"
+ensure "static checks" "${static[@]}" || say "warning: static.clang_tidy will be skipped"
+ensure "packaging and examples" "${packaging[@]}" || say "warning: some tests of packaging and examples will be skipped"
+if [ $languages = 1 ]; then
+  ensure "Go and Rust" "${toolchains[@]}" || say "warning: the Go and Rust examples will be skipped"
+fi

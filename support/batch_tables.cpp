@@ -16,7 +16,7 @@ BatchTables MakeBatchTables(std::span<const int32_t> lengths) {
       tables.key_slots.push_back(slot + i);
     }
     token += length;
-    slot += (length + kKeyPanel - 1) / kKeyPanel * kKeyPanel;
+    slot += (length + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
   }
   tables.tokens = token;
   return tables;

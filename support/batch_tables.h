@@ -9,8 +9,10 @@
 
 namespace ggufc {
 
-// Keys are laid out in panels of 16 per sequence, so a sequence takes a multiple of 16 key slots.
+// Keys are laid out in panels of 16 and values in blocks of 32 per sequence, so a sequence takes a multiple of 32 key
+// slots.
 inline constexpr int32_t kKeyPanel = 16;
+inline constexpr int32_t kKeyBlock = 32;
 // Queries of one attention work item. 16 queries times 3 heads fill four 12-row tiles; their score rows for
 // 2,048 keys (393 KB) stay inside a 1 MB L2.
 inline constexpr int32_t kQueryTile = 16;

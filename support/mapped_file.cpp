@@ -11,16 +11,17 @@
 namespace ggufc {
 
 Result<MappedFile> MappedFile::Open(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Err("{}: cannot open: {}", path, std::strerror(errno));
+  // Without O_NONBLOCK a pipe would be waited for; regular files do not mind it.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return Err(ErrorKind::kIo, "{}: cannot open: {}", path, std::strerror(errno));
   struct stat info;
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     close(fd);
-    return Err("{}: not a regular file", path);
+    return Err(ErrorKind::kIo, "{}: not a regular file", path);
   }
   if (info.st_size == 0) {
     close(fd);
-    return Err("{}: the file is empty", path);
+    return Err(ErrorKind::kBadFile, "{}: the file is empty", path);
   }
   MappedFile file;
   file.path_ = path;
@@ -28,7 +29,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   void* address = mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd, 0);
   const int error = errno;
   close(fd);
-  if (address == MAP_FAILED) return Err("{}: cannot map: {}", path, std::strerror(error));
+  if (address == MAP_FAILED) return Err(ErrorKind::kIo, "{}: cannot map: {}", path, std::strerror(error));
   file.data_ = static_cast<const uint8_t*>(address);
   return file;
 }

@@ -4,14 +4,30 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
 
 namespace ggufc {
 
+// What an error is about, for callers that have to tell errors apart: the status codes of the C interface
+// (runtime/ggufc.h) are these. Most errors never get there and stay kInvalid.
+enum class ErrorKind : uint8_t {
+  kInvalid,         // an argument, or the contents of what was read
+  kIo,              // the system could not read or write
+  kBadFile,         // a file that is damaged, or not what it is taken for
+  kMismatch,        // two things that do not belong together
+  kUnsupportedCpu,  // this machine cannot run it
+  kOutOfMemory,
+  kTooLong,    // more tokens than fit
+  kNotFinite,  // an infinity or a NaN was computed
+  kInternal,   // a bug of ours
+};
+
 struct Error {
   std::string message;
+  ErrorKind kind = ErrorKind::kInvalid;
 };
 
 template <typename T>
@@ -24,11 +40,22 @@ template <typename... Args>
 [[nodiscard]] tl::unexpected<Error> Err(fmt::format_string<Args...> format, Args&&... args) {
   return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...)});
 }
+template <typename... Args>
+[[nodiscard]] tl::unexpected<Error> Err(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) {
+  return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...), kind});
+}
 
 // Puts "context: " before the message of an error on its way up.
 template <typename T>
 [[nodiscard]] Result<T> WithContext(std::string_view context, Result<T> result) {
-  if (!result) return Err("{}: {}", context, result.error().message);
+  if (!result) return Err(result.error().kind, "{}: {}", context, result.error().message);
+  return result;
+}
+
+// Says what an error that has no kind yet is about.
+template <typename T>
+[[nodiscard]] Result<T> WithKind(ErrorKind kind, Result<T> result) {
+  if (!result && result.error().kind == ErrorKind::kInvalid) result.error().kind = kind;
   return result;
 }
 

@@ -5,8 +5,8 @@
 #include "roofline/mca.h"
 #include "roofline/report.h"
 #include "roofline/svg.h"
+#include "support/output_file.h"
 #include "tools/command_line.h"
-#include "tools/output_file.h"
 
 namespace ggufc::tools {
 

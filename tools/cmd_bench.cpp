@@ -4,11 +4,11 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "support/output_file.h"
 #include "tools/bench_roofline.h"
 #include "tools/command_line.h"
 #include "tools/encode.h"
 #include "tools/line_reader.h"
-#include "tools/output_file.h"
 #include "tools/report.h"
 
 namespace ggufc::tools {
@@ -161,7 +161,7 @@ Result<Workload> ReadWorkload(compiler::Model& model, const std::string& path) {
   while (true) {
     ASSIGN_OR_RETURN(const bool more, source->Next(document));
     if (!more) break;
-    RETURN_IF_ERROR(encoder.EncodeForModel(document, /*truncate=*/false, ids));
+    RETURN_IF_ERROR(encoder.EncodeForModel(document, /*truncate=*/false, ids).map([](int64_t) {}));
     work.ids.insert(work.ids.end(), ids.begin(), ids.end());
     work.lengths.push_back(static_cast<int32_t>(ids.size()));
     if (work.tokens() > runtime::kMaxBatchTokens) {

@@ -5,8 +5,8 @@
 
 #include "codegen/object_compiler.h"
 #include "ir/printer.h"
+#include "support/output_file.h"
 #include "tools/command_line.h"
-#include "tools/output_file.h"
 
 namespace ggufc::tools {
 namespace {

@@ -4,6 +4,7 @@
 #include "tools/command_line.h"
 #include "tools/encode.h"
 #include "tools/report.h"
+#include "tools/truncation_report.h"
 #include "tools/vector_writer.h"
 
 namespace ggufc::tools {
@@ -19,7 +20,8 @@ constexpr CommandHelp kHelp = {
     "a TEXT, a list of --ids, or a line of --input. BOS and EOS are added to texts, and a prompt if asked "
     "for.",
     R"(Formats:
-  jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding"
+  jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding",
+         and behind "tokens" there is "dropped":3 where --overlength truncate cut 3 tokens off
   npy    NumPy, float32, shape (documents, dims)
   text   a line of numbers a vector
 
@@ -44,8 +46,9 @@ struct EmbedFlags {
 struct Batch {
   std::vector<int32_t> ids;
   std::vector<int32_t> lengths;
-  std::vector<std::string> kept;
-  std::string first, last;  // documents, for messages
+  std::vector<int64_t> dropped;    // tokens of each that were cut off
+  std::vector<std::string> kept;   // Document::kept of each
+  std::vector<std::string> where;  // Document::where of each
 };
 
 struct Totals {
@@ -59,25 +62,27 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Status ReadBatch(DocumentSource& source, Encoder& encoder, bool truncate, Batch& batch) {
+Status ReadBatch(DocumentSource& source, Encoder& encoder, bool truncate, TruncationReport& truncated,
+                 Batch& batch) {
   batch = {};
   std::vector<int32_t> ids;
   Document document;
   while (batch.lengths.size() < kBatchDocuments && batch.ids.size() < kBatchTokens) {
     ASSIGN_OR_RETURN(const bool more, source.Next(document));
     if (!more) break;
-    RETURN_IF_ERROR(encoder.EncodeForModel(document, truncate, ids));
+    ASSIGN_OR_RETURN(const int64_t dropped, encoder.EncodeForModel(document, truncate, ids));
+    truncated.Add(document.where, static_cast<int64_t>(ids.size()), dropped);
     batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
     batch.lengths.push_back(static_cast<int32_t>(ids.size()));
+    batch.dropped.push_back(dropped);
     batch.kept.push_back(std::move(document.kept));
-    if (batch.first.empty()) batch.first = document.where;
-    batch.last = std::move(document.where);
+    batch.where.push_back(std::move(document.where));
   }
   return {};
 }
 
 void PrintStats(const compiler::Model& model, const compiler::Engine& engine, const std::string& fingerprint,
-                const EmbedFlags& flags, const Totals& totals) {
+                const EmbedFlags& flags, const Totals& totals, const TruncationReport& truncated) {
   const compiler::CompiledModel& compiled = engine.compiled();
   const compiler::CompileTimes& times = compiled.times;
   const runtime::ExecutorStats stats = engine.executor().stats();
@@ -89,14 +94,17 @@ void PrintStats(const compiler::Model& model, const compiler::Engine& engine, co
   out += fmt::format("target       {}, activations {}, {} thread{}\n", compiled.target->name(),
                      flags.model.activations, stats.threads, stats.threads == 1 ? "" : "s");
   out += fmt::format(
-      "compile      {:.3f} s: import {:.3f}, passes {:.3f}, codegen {:.3f}, load {:.3f}, pack {:.3f}\n",
-      times.Total(), times.import, times.passes, times.codegen, times.load, times.pack);
+      "compile      {:.3f} s: import {:.3f}, passes {:.3f}, check {:.3f}, codegen {:.3f}, load {:.3f}, pack "
+      "{:.3f}\n",
+      times.Total(), times.import, times.passes, times.check, times.codegen, times.load, times.pack);
   out += fmt::format("code         {} bytes of object, {} kernels, {} steps\n",
                      Grouped(static_cast<int64_t>(compiled.object.size())),
                      compiled.built.program.kernels.size(), compiled.built.program.steps.size());
   out += fmt::format("weights      {} bytes packed\n", Grouped(compiled.built.program.weights_bytes));
   out += fmt::format("documents    {}, {} tokens; read and tokenized in {:.3f} s\n",
                      Grouped(totals.documents), Grouped(totals.tokens), totals.encode);
+  out += fmt::format("truncated    {} documents: {} tokens kept, {} dropped\n",
+                     Grouped(truncated.documents()), Grouped(truncated.kept()), Grouped(truncated.dropped()));
   out += fmt::format(
       "run          {:.3f} s, {} tokens/s\n", totals.run,
       totals.run > 0 ? Grouped(static_cast<int64_t>(static_cast<double>(totals.tokens) / totals.run)) : "0");
@@ -122,9 +130,14 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
   const bool truncate = flags.overlength == "truncate";
   Totals totals;
   Batch batch;
+  Progress progress;
+  TruncationReport truncated([&](std::string_view message) {
+    progress.Clear();
+    Warn(message);
+  });
   const auto read = [&]() -> Status {
     const auto start = std::chrono::steady_clock::now();
-    RETURN_IF_ERROR(ReadBatch(*source, encoder, truncate, batch));
+    RETURN_IF_ERROR(ReadBatch(*source, encoder, truncate, truncated, batch));
     totals.encode += SecondsSince(start);
     return {};
   };
@@ -135,19 +148,16 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
   const auto dims = static_cast<size_t>(engine->dims());
   ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer,
                    MakeVectorWriter(flags.format, flags.output, engine->dims()));
-  Progress progress;
   std::vector<float> vectors;
   while (!batch.lengths.empty()) {
     vectors.resize(batch.lengths.size() * dims);
     const auto start = std::chrono::steady_clock::now();
-    if (const Status status = engine->Run(batch.ids, batch.lengths, vectors.data()); !status) {
-      return Err("{}: documents from {} to {}: {}", flags.model.model, batch.first, batch.last,
-                 status.error().message);
-    }
+    RETURN_IF_ERROR(WithContext(
+        flags.model.model, engine->Run(batch.ids, batch.lengths, vectors.data(), {.each = batch.where})));
     totals.run += SecondsSince(start);
     totals.tokens += static_cast<int64_t>(batch.ids.size());
     for (size_t i = 0; i < batch.lengths.size(); ++i) {
-      RETURN_IF_ERROR(writer->Write({totals.documents++, batch.lengths[i], batch.kept[i]},
+      RETURN_IF_ERROR(writer->Write({totals.documents++, batch.lengths[i], batch.dropped[i], batch.kept[i]},
                                     std::span(vectors).subspan(i * dims, dims)));
     }
     RETURN_IF_ERROR(writer->Flush());
@@ -161,12 +171,8 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
     ASSIGN_OR_RETURN(fingerprint, compiler::Fingerprint(*model, options));
   }
   RETURN_IF_ERROR(writer->Finish());
-  if (encoder.truncated_documents() > 0) {
-    Warn(fmt::format("{} document{} cut to {} tokens, {} tokens lost", encoder.truncated_documents(),
-                     encoder.truncated_documents() == 1 ? "" : "s", model->config().context_length,
-                     encoder.truncated_tokens()));
-  }
-  if (flags.stats) PrintStats(*model, *engine, fingerprint, flags, totals);
+  truncated.Finish();
+  if (flags.stats) PrintStats(*model, *engine, fingerprint, flags, totals, truncated);
   return {};
 }
 

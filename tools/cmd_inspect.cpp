@@ -2,8 +2,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "support/output_file.h"
 #include "tools/command_line.h"
-#include "tools/output_file.h"
 #include "tools/report.h"
 
 namespace ggufc::tools {
@@ -114,8 +114,12 @@ std::string AsText(const compiler::Model& model, const compiler::CompileOptions&
   out += "\nConfiguration\n";
   for (const auto& [name, value] : i.config) out += fmt::format("  {:<18} {}\n", name, value);
   out += "\nMetadata\n";
+  // A key may have 64 KB, and a file as many entries.
+  constexpr size_t kMaxWidth = 60;
   size_t width = 0;
-  for (const frontend::MetadataEntry& entry : file.metadata()) width = std::max(width, entry.key.size());
+  for (const frontend::MetadataEntry& entry : file.metadata()) {
+    width = std::max(width, std::min(entry.key.size(), kMaxWidth));
+  }
   for (const frontend::MetadataEntry& entry : file.metadata()) {
     out += fmt::format("  {:<{}}  {}\n", entry.key, width, frontend::ValueText(entry, 4));
   }

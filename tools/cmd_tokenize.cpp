@@ -1,7 +1,7 @@
 // ggufc tokenize: texts in, a JSON array of token ids a text out.
+#include "support/output_file.h"
 #include "tools/command_line.h"
 #include "tools/encode.h"
-#include "tools/output_file.h"
 
 namespace ggufc::tools {
 namespace {

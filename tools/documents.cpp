@@ -1,15 +1,13 @@
 #include "tools/documents.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
-#include "frontend/gguf_format.h"
+#include "support/text.h"
+#include "tools/document_json.h"
 #include "tools/line_reader.h"
 
 namespace ggufc::tools {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 class ArgumentSource final : public DocumentSource {
  public:
@@ -51,64 +49,12 @@ class FileSource final : public DocumentSource {
       document.has_text = true;
       document.text = line_;
     } else {
-      RETURN_IF_ERROR(WithContext(document.where, ParseObject(document)));
+      RETURN_IF_ERROR(WithContext(document.where, ParseDocument(line_, document)));
     }
     return true;
   }
 
  private:
-  Status ParseObject(Document& document) {
-    bool too_deep = false;
-    // Values that lie too deep are dropped, so that nothing later recurses further than this.
-    const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-      too_deep = too_deep || depth > kMaxJsonDepth;
-      return depth <= kMaxJsonDepth;
-    };
-    const Json json = Json::parse(line_, limit_depth, /*allow_exceptions=*/false);
-    if (too_deep) return Err("values are nested deeper than {} levels", kMaxJsonDepth);
-    if (json.is_discarded()) return Err("not valid JSON: {}", frontend::Quoted(line_));
-    if (!json.is_object())
-      return Err("a JSON object with `text` or `ids` is expected, not {}", json.type_name());
-    const auto text = json.find("text");
-    const auto ids = json.find("ids");
-    if ((text == json.end()) == (ids == json.end())) {
-      return Err("the object has {} `text` and `ids`; one of them is expected",
-                 text == json.end() ? "neither" : "both");
-    }
-    if (text != json.end()) {
-      if (!text->is_string()) return Err("`text` is of type {} (a string is expected)", text->type_name());
-      document.has_text = true;
-      document.text = text->get<std::string>();
-    } else {
-      RETURN_IF_ERROR(TakeIds(*ids, document.ids));
-    }
-    for (const auto& [key, value] : json.items()) {
-      // The first two are used, the others are what the output calls its own.
-      if (key == "text" || key == "ids" || key == "index" || key == "tokens" || key == "embedding") continue;
-      constexpr auto kReplace = Json::error_handler_t::replace;
-      document.kept +=
-          fmt::format("{}{}:{}", document.kept.empty() ? "" : ",", Json(key).dump(-1, ' ', false, kReplace),
-                      value.dump(-1, ' ', false, kReplace));
-    }
-    return {};
-  }
-
-  static Status TakeIds(const Json& json, std::vector<int32_t>& ids) {
-    if (!json.is_array())
-      return Err("`ids` is of type {} (an array of integers is expected)", json.type_name());
-    for (size_t i = 0; i < json.size(); ++i) {
-      const Json& value = json[i];
-      // Integers are stored unsigned when they are not negative.
-      if (!value.is_number_unsigned() || value.get<uint64_t>() > INT32_MAX) {
-        return Err("`ids`: element {} is {} (a token id is expected)", i,
-                   value.is_primitive() ? value.dump(-1, ' ', true, Json::error_handler_t::replace)
-                                        : value.type_name());
-      }
-      ids.push_back(static_cast<int32_t>(value.get<uint64_t>()));
-    }
-    return {};
-  }
-
   LineReader reader_;
   bool plain_;
   std::string line_;
@@ -124,7 +70,7 @@ Result<std::vector<int32_t>> ParseIds(const std::string& list) {
     int32_t id = 0;
     const auto [next, error] = std::from_chars(at, end, id);
     if (error != std::errc() || id < 0 || (next != end && *next != ',')) {
-      return Err("{} is not a list of token ids like 2,10,1", frontend::Quoted(list));
+      return Err("{} is not a list of token ids like 2,10,1", Quoted(list));
     }
     ids.push_back(id);
     if (next == end) return ids;

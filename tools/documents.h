@@ -2,8 +2,8 @@
 // which one line at a time is in memory.
 //
 // A file whose name ends in .txt has a text on each line (LF or CRLF). Any other file, and standard input,
-// has a JSON object on each line, with a `text` (a string) or `ids` (token ids); its other keys are kept. A
-// byte order mark is skipped.
+// has a JSON object on each line, with a `text` (a string) or `ids` (token ids); its other keys are kept,
+// except those that the output has a use for: index, tokens, dropped, embedding. A byte order mark is skipped.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,6 @@
 namespace ggufc::tools {
 
 inline constexpr size_t kMaxLineBytes = size_t{64} << 20;
-inline constexpr int kMaxJsonDepth = 256;
 
 struct Document {
   std::string where;  // for messages: "text 3", "in.jsonl: line 7"

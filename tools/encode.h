@@ -1,29 +1,15 @@
 // From documents to token ids: prompts, the tokenizer, and the model's limits.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "compiler/compile.h"
 #include "support/result.h"
-#include "tools/documents.h"
+#include "tools/input_flags.h"
 
 namespace ggufc::tools {
-
-// Which documents a command works on.
-struct InputFlags {
-  std::string input;
-  std::vector<std::string> ids;
-  std::string prompt;
-  std::string title;
-
-  void Add(CLI::App& app);
-  // What is wrong with the flags themselves, before any file is opened.
-  Status Check(const std::vector<std::string>& texts) const;
-  Result<std::unique_ptr<DocumentSource>> Open(const std::vector<std::string>& texts) const;
-};
 
 class Encoder {
  public:
@@ -35,17 +21,12 @@ class Encoder {
   Status Encode(Document& document, std::vector<int32_t>& ids);
   // As Encode, for a document that is to be embedded: an empty text or list, an id outside the vocabulary and
   // more tokens than the context holds are errors; with `truncate` a document that is too long loses tokens
-  // at its end, and keeps EOS.
-  Status EncodeForModel(Document& document, bool truncate, std::vector<int32_t>& ids);
-
-  int64_t truncated_documents() const { return truncated_documents_; }
-  int64_t truncated_tokens() const { return truncated_tokens_; }
+  // at its end, and keeps EOS. Returns the number of tokens lost.
+  Result<int64_t> EncodeForModel(Document& document, bool truncate, std::vector<int32_t>& ids);
 
  private:
   compiler::Model& model_;
   const InputFlags& flags_;
-  int64_t truncated_documents_ = 0;
-  int64_t truncated_tokens_ = 0;
 };
 
 }  // namespace ggufc::tools

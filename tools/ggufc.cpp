@@ -1,13 +1,13 @@
 // ggufc: a compiler for text-embedding models. This file finds the subcommand; each has a file of its own.
 #include <algorithm>
-#include <csignal>
 #include <exception>
 #include <new>
 
 #include "codegen/target.h"
+#include "support/interruption.h"
+#include "support/output_file.h"
 #include "tools/command_line.h"
 #include "tools/commands.h"
-#include "tools/output_file.h"
 
 namespace ggufc::tools {
 namespace {
@@ -25,6 +25,8 @@ constexpr Command kCommands[] = {
     {"inspect", "what is in a model file, and what will be compiled", RunInspect},
     {"bench", "how fast a model runs on this machine", RunBench},
     {"dump", "the program at any stage of its compilation, as text", RunDump},
+    {"compile", "make an object, library or program that needs no compiler any more", RunCompile},
+    {"verify", "check what compile has written, bit for bit", RunVerify},
     {"synth", "write a model with true shapes and random weights", RunSynth},
 };
 
@@ -83,8 +85,8 @@ int Run(const Arguments& arguments) {
 }  // namespace ggufc::tools
 
 int main(int argc, char** argv) {
-  // A closed pipe is an error of write(), with a message, and not a silent death.
-  std::signal(SIGPIPE, SIG_IGN);
+  ggufc::OpenStandardStreams();
+  ggufc::EndCleanlyOnSignals();
   try {
     return ggufc::tools::Run({argv + std::min(argc, 1), argv + argc});
   } catch (const std::bad_alloc&) {

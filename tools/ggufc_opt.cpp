@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdio>
+#include <exception>
 #include <iostream>
 #include <iterator>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +18,9 @@
 #include "ir/random_weights.h"
 #include "ir/verifier.h"
 #include "passes/pipeline.h"
+#include "support/interruption.h"
 #include "support/mapped_file.h"
+#include "support/output_file.h"
 #include "support/result.h"
 
 namespace {
@@ -62,13 +66,15 @@ Status AddSequence(std::string_view list, ir::InterpreterInput& input) {
   return {};
 }
 
-void PrintRows(const ir::InterpreterOutput& output) {
+std::string Rows(const ir::InterpreterOutput& output) {
+  std::string text;
   for (int64_t row = 0; row < output.rows; ++row) {
     for (int64_t column = 0; column < output.columns; ++column) {
-      fmt::print("{}{:.9g}", column == 0 ? "" : " ", output.values[row * output.columns + column]);
+      text += fmt::format("{}{:.9g}", column == 0 ? "" : " ", output.values[row * output.columns + column]);
     }
-    fmt::print("\n");
+    text += '\n';
   }
+  return text;
 }
 
 Status Process(const Options& options, const passes::PassContext& context,
@@ -83,21 +89,22 @@ Status Process(const Options& options, const passes::PassContext& context,
   if (options.interpret) {
     ASSIGN_OR_RETURN(const ir::InterpreterOutput output,
                      WithContext(name, ir::Interpret(module, ir::RandomWeights(options.seed), input)));
-    PrintRows(output);
-  } else if (!options.verify) {
-    fmt::print("{}", ir::Print(module));
+    return WriteToStdout(Rows(output));
   }
-  return {};
+  return options.verify ? Status() : WriteToStdout(ir::Print(module));
 }
 
-int Usage(const std::string& message) {
-  fmt::print(stderr, "ggufc-opt: {}\n", message);
-  return kUsage;
+int Complain(const std::string& message, int exit_status) {
+  // When stderr is gone there is nobody to tell.
+  static_cast<void>(std::fputs(fmt::format("ggufc-opt: {}\n", message).c_str(), stderr));
+  return exit_status;
 }
 
-}  // namespace
+int Usage(const std::string& message) { return Complain(message, kUsage); }
 
-int main(int argc, char** argv) {
+int Finish(const Status& status) { return status ? kGood : Complain(status.error().message, kWrongInput); }
+
+int Run(int argc, char** argv) {
   Options options;
   CLI::App app("Reads IR text, runs passes on it, and prints or interprets the result.", "ggufc-opt");
   CLI::Option* const file = app.add_option("FILE", options.file, "IR text; - for stdin");
@@ -114,14 +121,16 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kGood : kUsage;
+    if (error.get_exit_code() != 0) return Usage(error.what());
+    return Finish(WriteToStdout(app.help()));
   }
 
   if (options.list_passes) {
+    std::string list;
     for (const passes::PassInfo& pass : passes::AllPasses()) {
-      fmt::print("{:<22}{:<8}{}\n", pass.name, ir::Name(pass.stage), pass.summary);
+      list += fmt::format("{:<22}{:<8}{}\n", pass.name, ir::Name(pass.stage), pass.summary);
     }
-    return kGood;
+    return Finish(WriteToStdout(list));
   }
   if (file->empty()) return Usage("FILE is required");
   for (const std::string& pass : options.passes) {
@@ -138,9 +147,19 @@ int main(int argc, char** argv) {
     if (Status status = AddSequence(list, input); !status) return Usage(status.error().message);
   }
 
-  if (Status status = Process(options, context, input); !status) {
-    fmt::print(stderr, "ggufc-opt: {}\n", status.error().message);
-    return kWrongInput;
+  return Finish(Process(options, context, input));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ggufc::OpenStandardStreams();
+  ggufc::EndCleanlyOnSignals();
+  try {
+    return Run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return Complain("not enough memory", kWrongInput);
+  } catch (const std::exception& exception) {
+    return Complain(exception.what(), kWrongInput);
   }
-  return kGood;
 }

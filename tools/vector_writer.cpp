@@ -30,6 +30,8 @@ class LineWriter final : public VectorWriter {
     if (json_) {
       fmt::format_to(std::back_inserter(line_), "{{\"index\":{},\"tokens\":{},", document.index,
                      document.tokens);
+      if (document.dropped > 0)
+        fmt::format_to(std::back_inserter(line_), "\"dropped\":{},", document.dropped);
       if (!document.kept.empty()) line_.append(document.kept) += ',';
       line_ += "\"embedding\":[";
       AppendNumbers(line_, values, ',');

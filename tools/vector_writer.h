@@ -1,6 +1,7 @@
 // Embeddings as JSON lines, as a NumPy array or as plain text.
 //
-//   jsonl   {"index":0,"tokens":11,KEPT,"embedding":[...]}     9 significant digits, which identify a float
+//   jsonl   {"index":0,"tokens":11,KEPT,"embedding":[...]}     9 significant digits, which identify a float;
+//           "dropped":3 behind "tokens" where a document was truncated
 //   npy     NumPy format 1.0: '<f4', C order, shape (documents, dims); no tokens and no kept keys
 //   text    a line of numbers a vector, 9 significant digits, spaces between them
 #pragma once
@@ -11,14 +12,15 @@
 #include <string>
 #include <string_view>
 
+#include "support/output_file.h"
 #include "support/result.h"
-#include "tools/output_file.h"
 
 namespace ggufc::tools {
 
 struct EmbeddedDocument {
   int64_t index = 0;
-  int64_t tokens = 0;
+  int64_t tokens = 0;     // that the vector was computed from
+  int64_t dropped = 0;    // tokens that were cut off before
   std::string_view kept;  // Document::kept
 };
 

@@ -119,6 +119,17 @@ TEST_F(Embed, OtherKeysAreKept) {
   EXPECT_EQ(lines[1]["embedding"].size(), 128u);
 }
 
+TEST_F(Embed, NumbersKeepTheirSpelling) {
+  const Outcome outcome =
+      RunGgufc({"embed", model_, "--input", "-"},
+               "{ \"price\" : 1.50, \"ids\" : [2, 300, 1], \"big\" : [12345678901234567890123, -0.0] }");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(
+      outcome.out,
+      ::testing::StartsWith(
+          R"({"index":0,"tokens":3,"price":1.50,"big":[12345678901234567890123,-0.0],"embedding":[)"));
+}
+
 TEST_F(Embed, PlainLinesAreTexts) {
   WriteFile(File("in.txt"), "The cat sleeps.\r\n{\"text\":\"not JSON here\"}\n\xff\xfe any bytes");
   const std::vector<json> lines = RunLines({"--input", File("in.txt")});
@@ -164,8 +175,13 @@ TEST_F(Embed, TruncationKeepsEos) {
   const std::string fits = ids + ",1";
   const std::string too_long = ids + ",400,401,402,1";
   const Outcome cut = Run({"--ids", too_long, "--overlength", "truncate"});
-  EXPECT_EQ(cut.out, Run({"--ids", fits}).out);
-  EXPECT_THAT(cut.err, HasSubstr("1 document cut to 512 tokens, 3 tokens lost"));
+  const nlohmann::json line = nlohmann::json::parse(cut.out);
+  const nlohmann::json whole = nlohmann::json::parse(Run({"--ids", fits}).out);
+  EXPECT_EQ(line["embedding"], whole["embedding"]);
+  EXPECT_EQ(line["tokens"], 512);
+  EXPECT_EQ(line["dropped"], 3);
+  EXPECT_FALSE(whole.contains("dropped"));
+  EXPECT_THAT(cut.err, HasSubstr("512 of 515 tokens kept, 3 dropped"));
 }
 
 TEST_F(Embed, DimsCutAndNormalize) {

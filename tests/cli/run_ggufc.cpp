@@ -42,8 +42,8 @@ class Scratch {
 
 }  // namespace
 
-Outcome RunGgufc(const std::vector<std::string>& arguments, std::string_view standard_input,
-                 Stdout standard_output) {
+Outcome RunProgram(const std::string& binary, const std::vector<std::string>& arguments,
+                   std::string_view standard_input, Stdout standard_output) {
   Scratch in, out, err;
   in.Fill(standard_input);
   int out_fd = out.fd();
@@ -55,7 +55,7 @@ Outcome RunGgufc(const std::vector<std::string>& arguments, std::string_view sta
     out_fd = ends[1];
   }
   std::vector<std::string> owned = arguments;
-  owned.insert(owned.begin(), GGUFC_BINARY);
+  owned.insert(owned.begin(), binary);
   std::vector<char*> argv;
   for (std::string& argument : owned) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -65,13 +65,18 @@ Outcome RunGgufc(const std::vector<std::string>& arguments, std::string_view sta
     dup2(in.fd(), STDIN_FILENO);
     dup2(out_fd, STDOUT_FILENO);
     dup2(err.fd(), STDERR_FILENO);
-    execv(GGUFC_BINARY, argv.data());
+    execv(binary.c_str(), argv.data());
     _exit(127);
   }
   int status = 0;
   EXPECT_EQ(waitpid(child, &status, 0), child);
   if (out_fd != out.fd()) close(out_fd);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out.Text(), err.Text()};
+}
+
+Outcome RunGgufc(const std::vector<std::string>& arguments, std::string_view standard_input,
+                 Stdout standard_output) {
+  return RunProgram(GGUFC_BINARY, arguments, standard_input, standard_output);
 }
 
 std::string DataPath(const std::string& name) { return std::string(GGUFC_TEST_DATA) + "/" + name; }

@@ -18,6 +18,9 @@ struct Outcome {
   std::string err;
 };
 
+Outcome RunProgram(const std::string& binary, const std::vector<std::string>& arguments,
+                   std::string_view standard_input = {}, Stdout standard_output = Stdout::kCapture);
+// The same of ggufc.
 Outcome RunGgufc(const std::vector<std::string>& arguments, std::string_view standard_input = {},
                  Stdout standard_output = Stdout::kCapture);
 

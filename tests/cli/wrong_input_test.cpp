@@ -99,6 +99,13 @@ TEST_F(WrongInput, JsonLines) {
   expect("[{\"text\":\"a\"}]", "a JSON object with `text` or `ids` is expected, not array");
   expect("{}", "the object has neither `text` and `ids`");
   expect("{\"text\":\"a\",\"ids\":[2]}", "the object has both `text` and `ids`");
+  expect("{\"text\":\"a\",\"text\":\"b\"}", "key 'text' appears twice");
+  expect("{\"x\":1,\"text\":\"a\",\"x\":1}", "key 'x' appears twice");
+  std::string many = "{\"text\":\"a\"";
+  for (int i = 0; i < 1024; ++i) many += ",\"" + std::to_string(i) + "\":0";
+  expect(many + "}", "more than 1024 keys");
+  expect("\x1b[2J", "not valid JSON: '\\x1b[2J'");
+  expect("{\"text\":{\"text\":\"a\"}}", "`text` is of type object");
   expect("{\"text\":7}", "`text` is of type number");
   expect("{\"text\":null}", "`text` is of type null");
   expect("{\"text\":\"\"}", "the text is empty");

@@ -1,7 +1,13 @@
 #include "codegen/target.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <llvm/ADT/StringMap.h>
+#include <llvm/TargetParser/Host.h>
+
+#include <algorithm>
+#include <bit>
 
 namespace ggufc::codegen {
 namespace {
@@ -36,6 +42,31 @@ TEST(TargetTest, TheHostRunsItsNativeTargetAndGeneric) {
   // Nothing better than the native target runs.
   for (const Target& target : Targets()) {
     EXPECT_FALSE(&target > &NativeTarget() && HostRuns(target)) << target.name();
+  }
+}
+
+// The runtime, which has no LLVM, reads the same from CPUID as LLVM does.
+TEST(TargetTest, AgreesWithLlvmOnTheFeaturesOfTheHost) {
+  const llvm::StringMap<bool> llvm_features = llvm::sys::getHostCPUFeatures();
+  const runtime::CpuFeatures host = runtime::HostCpuFeatures();
+  const auto names = runtime::CpuFeatureNames();
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto found = llvm_features.find(llvm::StringRef(names[i].data(), names[i].size()));
+    ASSERT_NE(found, llvm_features.end()) << names[i];
+    EXPECT_EQ((host >> i & 1) != 0, found->second) << names[i];
+  }
+}
+
+TEST(TargetTest, RequiredFeaturesAreThoseThatTheCodeIsCompiledFor) {
+  EXPECT_EQ(RequiredFeatures(Targets().front()), 0u);
+  for (const Target& target : Targets()) {
+    const runtime::CpuFeatures required = RequiredFeatures(target);
+    for (size_t i = 0; i < runtime::CpuFeatureNames().size(); ++i) {
+      if ((required >> i & 1) == 0) continue;
+      EXPECT_THAT(target.features, HasSubstr(fmt::format("+{}", runtime::CpuFeatureNames()[i])));
+    }
+    EXPECT_EQ(std::popcount(required), std::ranges::count(std::string_view(target.features), '+'))
+        << target.name();
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include <cmath>
 
+#include "builds.h"
 #include "compiler/compile.h"
 #include "frontend/synth.h"
 #include "support/check.h"
@@ -24,15 +25,6 @@ T Value(Result<T> result) {
 }
 
 inline std::string DataPath(const std::string& name) { return std::string(GGUFC_TEST_DATA) + "/" + name; }
-
-// One way of making code for one machine. Where this machine lacks the target's instructions only the replaced form
-// runs.
-struct Build {
-  const codegen::Target* target;
-  bool replace_intrinsics;
-  std::string Name() const { return std::string(target->name()) + (replace_intrinsics ? "-replaced" : ""); }
-};
-std::vector<Build> AllBuilds();
 
 struct Batch {
   std::vector<int32_t> ids;

@@ -1,12 +1,14 @@
 #!/bin/bash
-# tests/emulator/test.sh DIR SELF_CHECK [PROGRAM CASES]
+# tests/emulator/test.sh DIR SELF_CHECK [PROGRAM CASES [COMPILED_MODEL EXPECTED]]
 #
 # The test emulator.avx512. DIR: where the emulator's parts are or will be made. First the emulator itself: an AVX-512
 # VNNI instruction must end with SIGILL on the emulated AVX2 CPU, and compute what plain loops compute on the emulated
-# AVX-512 VNNI CPU. Then PROGRAM, with the compiled models in CASES. Exit status 77: skipped, no emulator on this machine.
+# AVX-512 VNNI CPU. Then PROGRAM, with the compiled models in CASES. Then COMPILED_MODEL, which was compiled ahead of time
+# for that CPU alone: it must compute what is EXPECTED there, and say what is missing (status 3) on the AVX2 CPU. Exit
+# status 77: skipped, no emulator on this machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-dir=$1 self_check=$2 program=${3:-} cases=${4:-}
+dir=$1 self_check=$2 program=${3:-} cases=${4:-} model=${5:-} expected=${6:-}
 
 status=0
 "$here/setup.sh" "$dir" || status=$?
@@ -37,4 +39,9 @@ in_emulator 0 "$self_check"
 if [ -n "$program" ]; then
   echo 'compiled models on an AVX-512 VNNI CPU'
   in_emulator 0 -t 500 -f "$cases" "$program" "${cases##*/}"
+fi
+if [ -n "$model" ]; then
+  echo 'an ahead-of-time model for AVX-512 VNNI, on that CPU and on one that lacks it'
+  in_emulator 0 -t 300 -f "$expected" "$model" "${expected##*/}"
+  in_emulator 3 -c corei7_haswell_4770 -f "$expected" "$model" "${expected##*/}"
 fi

@@ -7,15 +7,13 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <variant>
 
-#include "frontend/gguf_writer.h"
 #include "ir/interpreter.h"
 #include "ir/parser.h"
 #include "ir/printer.h"
 #include "ir/verifier.h"
+#include "model_file.h"
 #include "test_files.h"
 
 namespace ggufc::frontend {
@@ -157,89 +155,6 @@ TEST(GemmaEmbedding, CutsAndNormalizes) {
   }
 }
 
-// A model of one layer, to be changed and written with zeros for weights.
-struct ModelFile {
-  struct TensorSpec {
-    GgmlType type;
-    std::vector<uint64_t> shape;
-  };
-  using Value = std::variant<uint32_t, int32_t, float, bool, std::string>;
-  std::string architecture = "gemma-embedding";
-  std::map<std::string, Value> keys = {
-      {"block_count", 1u},
-      {"embedding_length", 64u},
-      {"feed_forward_length", 96u},
-      {"context_length", 128u},
-      {"attention.head_count", 4u},
-      {"attention.head_count_kv", 2u},
-      {"attention.key_length", 32u},
-      {"attention.value_length", 32u},
-      {"attention.layer_norm_rms_epsilon", 1e-6f},
-      {"attention.sliding_window", 16u},
-      {"rope.freq_base", 1e6f},
-      {"pooling_type", 1u},
-      {"dense_2_feat_in", 64u},
-      {"dense_2_feat_out", 160u},
-      {"dense_3_feat_in", 160u},
-      {"dense_3_feat_out", 64u},
-  };
-  std::map<std::string, TensorSpec> tensors = {
-      {"token_embd.weight", {GgmlType::Q8_0, {64, 300}}},
-      {"output_norm.weight", {GgmlType::F32, {64}}},
-      {"blk.0.attn_norm.weight", {GgmlType::F32, {64}}},
-      {"blk.0.attn_q.weight", {GgmlType::Q8_0, {64, 128}}},
-      {"blk.0.attn_k.weight", {GgmlType::F16, {64, 64}}},
-      {"blk.0.attn_v.weight", {GgmlType::BF16, {64, 64}}},
-      {"blk.0.attn_q_norm.weight", {GgmlType::F32, {32}}},
-      {"blk.0.attn_k_norm.weight", {GgmlType::F32, {32}}},
-      {"blk.0.attn_output.weight", {GgmlType::F32, {128, 64}}},
-      {"blk.0.post_attention_norm.weight", {GgmlType::F32, {64}}},
-      {"blk.0.ffn_norm.weight", {GgmlType::F32, {64}}},
-      {"blk.0.ffn_gate.weight", {GgmlType::Q8_0, {64, 96}}},
-      {"blk.0.ffn_up.weight", {GgmlType::Q8_0, {64, 96}}},
-      {"blk.0.ffn_down.weight", {GgmlType::Q8_0, {96, 64}}},
-      {"blk.0.post_ffw_norm.weight", {GgmlType::F32, {64}}},
-      {"dense_2.weight", {GgmlType::Q8_0, {64, 160}}},
-      {"dense_3.weight", {GgmlType::Q8_0, {160, 64}}},
-  };
-  std::optional<size_t> pieces;
-
-  void Write(const std::string& path) const {
-    Result<GgufWriter> writer = GgufWriter::Create(path);
-    ASSERT_TRUE(writer);
-    ASSERT_TRUE(writer->AddString("general.architecture", architecture));
-    for (const auto& [name, value] : keys) {
-      const std::string key = "gemma-embedding." + name;
-      if (const auto* text = std::get_if<std::string>(&value)) {
-        ASSERT_TRUE(writer->AddString(key, *text));
-      } else {
-        std::visit(
-            [&](const auto& number) {
-              using T = std::decay_t<decltype(number)>;
-              if constexpr (!std::is_same_v<T, std::string>) {
-                ASSERT_TRUE(writer->Add<T>(key, number));
-              }
-            },
-            value);
-      }
-    }
-    if (pieces) {
-      ASSERT_TRUE(writer->AddStringArray("tokenizer.ggml.tokens", std::vector<std::string>(*pieces, "x")));
-    }
-    std::map<std::string, uint64_t> sizes;
-    for (const auto& [name, tensor] : tensors) {
-      ASSERT_TRUE(writer->AddTensor(name, tensor.type, tensor.shape)) << name;
-      uint64_t elements = 1;
-      for (const uint64_t dim : tensor.shape) elements *= dim;
-      sizes[name] = elements / Traits(tensor.type).block_size * Traits(tensor.type).block_bytes;
-    }
-    for (const auto& [name, bytes] : sizes) {
-      ASSERT_TRUE(writer->WriteTensorData(name, std::vector<uint8_t>(bytes)));
-    }
-    ASSERT_TRUE(writer->Finish());
-  }
-};
-
 // The warnings, one a line, or the error behind "PATH: ".
 std::string Verdict(const std::function<void(ModelFile&)>& change) {
   const TempDirectory directory;
@@ -318,16 +233,16 @@ TEST(GemmaEmbedding, Refuses) {
       {[](M& m) { m.architecture = "llama"; },
        "key 'general.architecture': 'llama' is not supported (known: gemma-embedding)"},
       {no_key("block_count"), "key 'gemma-embedding.block_count' is missing"},
-      {key("block_count", 0u), "key 'gemma-embedding.block_count': 0 (1 to 512 are allowed)"},
-      {key("block_count", 513u), "key 'gemma-embedding.block_count': 513 (1 to 512 are allowed)"},
+      {key("block_count", 0u), "key 'gemma-embedding.block_count': 0 (1 to 256 are allowed)"},
+      {key("block_count", 257u), "key 'gemma-embedding.block_count': 257 (1 to 256 are allowed)"},
       {key("block_count", 2u), "tensor 'blk.1.attn_norm.weight' is missing"},
       {key("block_count", "one"),
        "key 'gemma-embedding.block_count' is of type string (an integer is expected)"},
       {key("embedding_length", int32_t{-64}),
-       "key 'gemma-embedding.embedding_length': -64 (1 to 65536 are allowed)"},
+       "key 'gemma-embedding.embedding_length': -64 (1 to 16384 are allowed)"},
       {key("embedding_length", 32u), "tensor 'token_embd.weight' has shape [64,300] ([32,300] is expected)"},
       {key("feed_forward_length", 0u),
-       "key 'gemma-embedding.feed_forward_length': 0 (1 to 1048576 are allowed)"},
+       "key 'gemma-embedding.feed_forward_length': 0 (1 to 131072 are allowed)"},
       {key("feed_forward_length", 128u),
        "tensor 'blk.0.ffn_gate.weight' has shape [64,96] ([64,128] is expected)"},
       {key("context_length", 1u << 20),
@@ -394,7 +309,7 @@ TEST(GemmaEmbedding, Refuses) {
       {tensor("dense_3.weight", GgmlType::F32, {32, 64}),
        "tensor 'dense_3.weight' has shape [32,64] ([160,64] is expected)"},
       {tensor("dense_3.weight", GgmlType::F32, {160}),
-       "tensor 'dense_3.weight' has shape [160] (a matrix of 1 to 1048576 rows is expected)"},
+       "tensor 'dense_3.weight' has shape [160] (a matrix of 1 to 131072 rows is expected)"},
       {key("dense_2_feat_out", 3072u), "key 'gemma-embedding.dense_2_feat_out': 3072 (160 is expected)"},
   };
   for (const Case& c : cases) EXPECT_EQ(Verdict(c.change), c.message);

@@ -295,7 +295,7 @@ TEST(LoopLaunch, TablesDescribeTheBatch) {
       {{50, 51, 52, 53, 54}, {1, 4}});
   ASSERT_TRUE(output) << output.error().message;
   EXPECT_EQ(output->values[0], 0);   // token 1 is the first of its sequence
-  EXPECT_EQ(output->values[1], 16);  // whose key slots start at 16
+  EXPECT_EQ(output->values[1], 32);  // whose key slots start at 32
   EXPECT_EQ(output->values[2], 4);   // the second sequence's length
   EXPECT_EQ(output->values[3], 51);
 }

@@ -212,6 +212,35 @@ TEST(TensorOps, AttentionWithWindowsAndGroups) {
   }
 }
 
+// 16-bit dots round what they multiply: close to the exact result, and not equal to it. Sharp scores too, so that most
+// weights are far below their row's largest.
+TEST(TensorOps, AttentionWithSixteenBitDots) {
+  constexpr int kTokens = 70, kDim = 64;
+  for (const double sharpness : {0.3, 3.0}) {
+    std::vector<float> table;
+    for (int i = 0; i < kTokens * kDim; ++i) {
+      table.push_back(static_cast<float>(sharpness * std::sin(i * 1.7 + i % 13)));
+    }
+    const Bench bench{table, kDim, "", {}};
+    const auto run = [&](const char* dots) {
+      return MustRun(
+          bench,
+          fmt::format("%k = scale %x {{scale=0.5}} : f32[T,64]\n"
+                      "%y = attention %x, %k, %x {{heads=2, kv_heads=2, head_dim=32, window=40{}}} : "
+                      "f32[T,64]\n%p = mean_pool %y : f32[B,64]\nreturn %p",
+                      dots),
+          kDim, {1, 69});
+    };
+    const std::vector<double> exact = run(""), rounded = run(", dots=16");
+    double largest = 0;
+    for (size_t i = 0; i < exact.size(); ++i) largest = std::max(largest, std::fabs(exact[i] - rounded[i]));
+    // A score is off by |q| |k| / 46300 sqrt(32) / 2 at most, a weight by that share of itself.
+    const double bound = sharpness * sharpness * 16 / 46300 * std::sqrt(32.0) + 1.0 / 32767;
+    EXPECT_LT(largest, sharpness * bound);
+    EXPECT_GT(largest, 0);
+  }
+}
+
 TEST(TensorOps, Gelu) {
   const std::vector<float> table = {-3, -0.5, 0, 0.25, 1, 30};
   std::vector<double> want;
@@ -255,7 +284,7 @@ TEST(TensorOps, KernelsComputeWhatTheirOpsSay) {
       %h = rms_norm %x, @norm {eps=1e-06} : f32[T,64]
       %q = quantize %h : q8[T,64]
       %y = linear %q, @w.0 : f32[T,64]
-      %a = attention %y, %y, %y {heads=2, kv_heads=2, head_dim=32, window=0} : f32[T,64]
+      %a = attention %y, %y, %y {heads=2, kv_heads=2, head_dim=32, window=0, dots=16} : f32[T,64]
       %h2 = rms_norm %a, @norm {eps=1e-06} : f32[T,64]
       %q2 = quantize %h2 : q8[T,64]
       %y2 = linear %q2, @w.1 : f32[T,64]

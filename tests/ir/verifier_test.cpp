@@ -93,6 +93,7 @@ TEST(Verifier, GraphStage) {
           {"linear %a, @attn_out", "linear %a, @attn_out {pack=1}", "pack and unit go together"},
           {"linear %a, @attn_out", "linear %a, @attn_out {pack=3, unit=16}", "pack is 1, 2 or 4"},
           {"linear %a, @attn_out", "linear %a", "linear: 1 operands, expected 2"},
+          {"window=4}", "window=4, dots=8}", "attention: dots is 8 (0 or 16)"},
           {"{scale=8}", "{eps=8}", "embed: no attribute eps is known"},
           {"{scale=8}", "", "embed: attribute scale is missing"},
           {"{scale=8}", "{scale=inf}", "embed: scale is inf, expected a number"},

@@ -1,94 +1,119 @@
-// How much a pass may change a result, as |a - b| / |b| of a row; u = 2^-24 is f32's unit roundoff.
+// How much a pass may change a result. u = 2^-24 is f32's unit roundoff; error_bound.h derives what follows from it.
 //
 //   bits      Passes that only move arithmetic about: merge-linears, fuse, assign-layouts; parallelize, plan-memory and
 //             simplify; quantize-activations on float weights.
-//   folded    fold-scales and rope-tables round a gain or a table entry to f32 once: u relative to a query's (with
-//             rope, also a key's) column. A score q.k changes by at most u |q| |k|, and |q| |k| is about sqrt(head_dim)
-//             behind the norms of both; softmax doubles it. 8 for gains above 1 and for what follows.
-//   rounded   tile goes from double to f32. A sum of n products is off by about sqrt(n) u; a layer has four linears in a
-//             chain, and attention's exp turns an absolute error of a score into a relative one. Roundings are
-//             independent, so their squares add up. 1 - cos is half the square: at most 1e-10.
-//   quantized A block of 32 is off by at most half a step of amax / QMAX in every column and is at least amax long:
-//             sqrt(32) / 2 / QMAX of its length. Four linears a layer and two dense modules, with independent errors.
-//             Behind a quantize, a difference of any size can flip a rounding, so the later passes get this bound too,
-//             unless they must not change a bit.
+//   folded    fold-scales and rope-tables round a gain or a table entry to f32 once.
+//   rounded   tile goes from double to f32.
+//   quantized quantize-activations: a value of a block is off by up to half a step of amax / QMAX, and so is what an
+//             attention of 16-bit dots multiplies. Behind that a difference of any size can flip a rounding, so the
+//             later passes get this bound too, unless they must not change a bit.
 #include "equivalence.h"
 
-#include <gtest/gtest.h>
-
-#include <cmath>
 #include <string_view>
 
+#include "error_bound.h"
 #include "ir/parser.h"
 #include "ir/printer.h"
-#include "passes/pipeline.h"
+#include "ir/verifier.h"
 #include "random_model.h"
 
 namespace ggufc::passes {
 namespace {
 
-constexpr double kUnitRoundoff = 0x1p-24;
-
-bool HasQuantize(const ir::Module& module) {
+// Whether values are rounded to integers, so that a difference of any size can flip a rounding.
+bool HasIntegers(const ir::Module& module) {
   bool found = false;
   for (const ir::Function& function : module.functions) {
-    function.ForEachOp([&](ir::OpId, const ir::Op& op) { found |= op.kind == ir::OpKind::kQuantize; });
+    function.ForEachOp([&](ir::OpId, const ir::Op& op) {
+      found |= op.kind == ir::OpKind::kQuantize || op.Int(ir::Attr::kDots) != 0;
+    });
   }
   return found;
 }
 
-double Folded(const Magnitudes& m) { return 8 * m.layers * std::sqrt(m.head_dim) * kUnitRoundoff; }
-
-double Rounded(const Magnitudes& m) {
-  constexpr double kOneMinusCos = 1e-10;
-  return std::min(std::sqrt((4 * m.layers + 2) * m.longest_dot) * kUnitRoundoff, std::sqrt(2 * kOneMinusCos));
+// What `pass` may change; nullopt: not a bit.
+std::optional<Noise> NoiseOf(std::string_view pass, bool quantized) {
+  if (pass == "fold-scales") return Noise{.folded = true, .quantized = quantized};
+  if (pass == "quantize-activations" && quantized) return Noise{.quantized = true};
+  if (pass == "rope-tables") return Noise{.folded = true, .quantized = quantized};
+  if (pass == "tile") return Noise{.roundoff = kF32Roundoff, .quantized = quantized};
+  return std::nullopt;
 }
 
-double Quantized(const Magnitudes& m, ir::Scalar activations) {
-  const double block = std::sqrt(static_cast<double>(ir::kQuantBlock)) / 2 / ir::QuantMax(activations);
-  return std::sqrt(4 * m.layers + 2) * block;
-}
-
-// 0: not a bit.
-double Tolerance(std::string_view pass, bool quantized, const EquivalenceInput& input) {
-  const Magnitudes& m = input.magnitudes;
-  if (pass == "fold-scales") return Folded(m);
-  if (pass == "quantize-activations") return quantized ? Quantized(m, input.context.activations) : 0;
-  if (pass == "rope-tables") return quantized ? Quantized(m, input.context.activations) : Folded(m);
-  if (pass == "tile") return quantized ? Quantized(m, input.context.activations) : Rounded(m);
-  return 0;
-}
-
-void ExpectReadsBack(const ir::Module& module) {
+Status ReadsBack(const ir::Module& module) {
   const std::string text = ir::Print(module);
-  const Result<ir::Module> again = ir::Parse(text, "printed");
-  ASSERT_TRUE(again.has_value()) << again.error().message;
-  EXPECT_EQ(ir::Print(*again), text);
+  ASSIGN_OR_RETURN(const ir::Module again, ir::Parse(text, "printed"));
+  if (ir::Print(again) != text) return Err("printed text reads back as other text:\n{}", text);
+  return ir::Verify(again);
 }
+
+class Walk {
+ public:
+  explicit Walk(EquivalenceInput& input) : input_(input) {}
+
+  EquivalenceOutcome Run() {
+    if (Status status = Start(); !status) return Disagree("graph", std::move(status.error()));
+    for (const PassInfo& pass : input_.passes) {
+      const Result<bool> changed = pass.run(input_.module, input_.context);
+      if (!changed) {
+        outcome_.refusal = fmt::format("{}: {}", pass.name, changed.error().message);
+        return std::move(outcome_);
+      }
+      if (Status status = After(pass.name); !status) return Disagree(pass.name, std::move(status.error()));
+      if (Status status = ReadsBack(input_.module); !status) {
+        return Disagree(std::string(pass.name) + ": text", std::move(status.error()));
+      }
+    }
+    outcome_.module = std::move(input_.module);
+    return std::move(outcome_);
+  }
+
+ private:
+  EquivalenceOutcome Disagree(std::string check, Error error) {
+    outcome_.disagreement = {std::move(check), std::move(error.message)};
+    return std::move(outcome_);
+  }
+
+  Status Start() {
+    RETURN_IF_ERROR(ir::Verify(input_.module));
+    RETURN_IF_ERROR(ReadsBack(input_.module));
+    ASSIGN_OR_RETURN(outcome_.output, ir::Interpret(input_.module, input_.weights, input_.batch));
+    return {};
+  }
+
+  Status After(std::string_view pass) {
+    ir::Module& module = input_.module;
+    RETURN_IF_ERROR(WithContext("left a malformed module", ir::Verify(module)));
+    if (module.stage == ir::Stage::kGraph) graph_ = module;
+    ASSIGN_OR_RETURN(ir::InterpreterOutput after, ir::Interpret(module, input_.weights, input_.batch));
+    const ir::InterpreterOutput before = std::exchange(outcome_.output, std::move(after));
+    const std::optional<Noise> noise = NoiseOf(pass, HasIntegers(graph_));
+    if (!noise) {
+      const std::string difference = FirstDifference(outcome_.output, before);
+      return difference.empty() ? Status() : Err("changes the result: {}", difference);
+    }
+    ASSIGN_OR_RETURN(const std::vector<double> errors,
+                     StandardErrors(graph_, input_.weights, input_.batch, *noise));
+    const double distance = InStandardErrors(outcome_.output, before, errors);
+    outcome_.standard_errors[std::string(pass)] = distance;
+    if (distance <= kMostStandardErrors) return {};
+    return Err("changes the result by {:.3g} standard errors (at most {}): {}", distance, kMostStandardErrors,
+               FirstDifference(outcome_.output, before));
+  }
+
+  EquivalenceInput& input_;
+  ir::Module graph_;  // the last of the graph stage: it says what the stages below it compute
+  EquivalenceOutcome outcome_;
+};
 
 }  // namespace
 
-void ExpectEveryPassPreserves(EquivalenceInput input) {
-  ir::Module& module = input.module;
-  Result<ir::InterpreterOutput> before = ir::Interpret(module, input.weights, input.batch);
-  ASSERT_TRUE(before.has_value()) << before.error().message;
-  bool quantized = false;
-  for (const PassInfo& pass : AllPasses()) {
-    SCOPED_TRACE(pass.name);
-    const Result<bool> changed = RunPass(pass, module, input.context);  // and verifies
-    ASSERT_TRUE(changed.has_value()) << changed.error().message;
-    quantized |= HasQuantize(module);
-    ASSERT_NO_FATAL_FAILURE(ExpectReadsBack(module));
-    Result<ir::InterpreterOutput> after = ir::Interpret(module, input.weights, input.batch);
-    ASSERT_TRUE(after.has_value()) << after.error().message;
-    const double tolerance = Tolerance(pass.name, quantized, input);
-    if (tolerance == 0) {
-      ASSERT_EQ(FirstDifference(*after, *before), "");
-    } else {
-      ASSERT_LE(RelativeError(*after, *before), tolerance);
-    }
-    before = std::move(after);
-  }
+EquivalenceOutcome CheckEveryPass(EquivalenceInput input) { return Walk(input).Run(); }
+
+Status Preserved(const EquivalenceOutcome& outcome) {
+  if (outcome.disagreement) return Err("{}: {}", outcome.disagreement->check, outcome.disagreement->message);
+  if (outcome.refusal) return Err("{}", *outcome.refusal);
+  return {};
 }
 
 }  // namespace ggufc::passes

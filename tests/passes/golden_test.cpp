@@ -78,8 +78,6 @@ Status SetTarget(const std::string& setting, ir::TargetInfo& target) {
     target.sums_in_registers = value != 0;
   } else if (field == "seven_bit_dot") {
     target.seven_bit_dot = value != 0;
-  } else if (field == "widen_panels") {
-    target.widen_panels = value != 0;
   } else {
     return Err("target: no field {}", field);
   }

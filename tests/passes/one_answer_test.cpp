@@ -81,17 +81,15 @@ TEST_P(OneAnswerTest, TargetsDoNotMatter) {
   targets[0].rows = 12;
   targets[0].sums_in_registers = true;
   targets[0].pack_q8 = targets[0].pack_q7 = 4;
-  targets[1].name = "6 rows, quads, widened panels";
+  targets[1].name = "6 rows, quads";
   targets[1].pack_q8 = targets[1].pack_q7 = 4;
-  targets[1].widen_panels = true;
   targets[2].name = "6 rows, seven bits in quads";
   targets[2].pack_q7 = 4;
   targets[2].seven_bit_dot = true;
-  targets[3].name = "4 rows, sums in registers, blocks of 7 rows, widened panels";
+  targets[3].name = "4 rows, sums in registers, blocks of 7 rows";
   targets[3].rows = 4;
   targets[3].sums_in_registers = true;
   targets[3].row_block = 7;
-  targets[3].widen_panels = true;
   targets[4].name = "1 row, blocks of 1 row";
   targets[4].rows = targets[4].row_block = 1;
   for (const ir::TargetInfo& target : targets) {

@@ -309,6 +309,117 @@ kernel @both(%0: i32[T], %1: f32[50,32]) -> (f32[B,32]) rows(B) cols(1) {
 }
 )",
      "assign-layouts tile", "tile: kernel @both has two anchors"},
+    {"AKernelWithoutResults", R"(kernel
+weight @e : f32[50,32]
+func @forward(%0: i32[T]) -> (f32[B,32]) {
+  %x = call @embed(%0, @e) : f32[T,32]
+  call @idle(%x)
+  %y = call @pool(%x) : f32[B,32]
+  return %y
+}
+kernel @embed(%0: i32[T], %1: f32[50,32]) -> (f32[T,32]) rows(T) cols(1) {
+  %2 = embed %0, %1 {scale=1} : f32[T,32]
+  return %2
+}
+kernel @idle(%0: f32[T,32]) rows(B) cols(1) {
+  %1 = mean_pool %0 : f32[B,32]
+  return
+}
+kernel @pool(%0: f32[T,32]) -> (f32[B,32]) rows(B) cols(1) {
+  %1 = mean_pool %0 : f32[B,32]
+  return %1
+}
+)",
+     "assign-layouts tile", "tile: kernel @idle returns nothing"},
+    {"APoolThatIsNotReturned", R"(kernel
+weight @e : f32[50,32]
+func @forward(%0: i32[T]) -> (f32[B,32]) {
+  %x = call @embed(%0, @e) : f32[T,32]
+  %p = call @pool(%x) : f32[B,32]
+  %y = call @other(%x, %p) : f32[B,32]
+  return %y
+}
+kernel @embed(%0: i32[T], %1: f32[50,32]) -> (f32[T,32]) rows(T) cols(1) {
+  %2 = embed %0, %1 {scale=1} : f32[T,32]
+  return %2
+}
+kernel @pool(%0: f32[T,32]) -> (f32[B,32]) rows(B) cols(1) {
+  %1 = mean_pool %0 : f32[B,32]
+  return %1
+}
+kernel @other(%0: f32[T,32], %1: f32[B,32]) -> (f32[B,32]) rows(B) cols(1) {
+  %2 = gelu %1 : f32[B,32]
+  %3 = mean_pool %0 : f32[B,32]
+  return %2
+}
+)",
+     "assign-layouts tile", "tile: kernel @other: mean_pool is not returned"},
+    {"AResultThatIsAParameter", R"(kernel
+weight @e : f32[50,32]
+func @forward(%0: i32[T]) -> (f32[B,32]) {
+  %x = call @embed(%0, @e) : f32[T,32]
+  %z = call @same(%x) : f32[T,32]
+  %y = call @pool(%z) : f32[B,32]
+  return %y
+}
+kernel @embed(%0: i32[T], %1: f32[50,32]) -> (f32[T,32]) rows(T) cols(1) {
+  %2 = embed %0, %1 {scale=1} : f32[T,32]
+  return %2
+}
+kernel @same(%0: f32[T,32]) -> (f32[T,32]) rows(T) cols(1) {
+  return %0
+}
+kernel @pool(%0: f32[T,32]) -> (f32[B,32]) rows(B) cols(1) {
+  %1 = mean_pool %0 : f32[B,32]
+  return %1
+}
+)",
+     "assign-layouts tile", "tile: kernel @same: a result is a parameter, or is returned twice"},
+    {"AResultThatIsReadToo", R"(kernel
+weight @e : f32[50,20]
+func @forward(%0: i32[T]) -> (f32[B,20]) {
+  %x = call @embed(%0, @e) : f32[T,20]
+  %p = call @pool(%x) : f32[B,20]
+  %y = call @finish(%p) : f32[B,20]
+  return %p
+}
+kernel @embed(%0: i32[T], %1: f32[50,20]) -> (f32[T,20]) rows(T) cols(1) {
+  %2 = embed %0, %1 {scale=1} : f32[T,20]
+  return %2
+}
+kernel @pool(%0: f32[T,20]) -> (f32[B,20]) rows(B) cols(1) {
+  %1 = mean_pool %0 : f32[B,20]
+  return %1
+}
+kernel @finish(%0: f32[B,20]) -> (f32[B,20]) rows(B) cols(1) {
+  %1 = gelu %0 : f32[B,20]
+  return %1
+}
+)",
+     "assign-layouts tile", "tile: kernel @finish reads the result of @forward"},
+    {"AResultThatIsNotTheLast", R"(kernel
+weight @e : f32[50,20]
+func @forward(%0: i32[T]) -> (f32[B,20]) {
+  %x = call @embed(%0, @e) : f32[T,20]
+  %p = call @pool(%x) : f32[B,20]
+  %y, %z = call @finish(%p) : f32[B,20], f32[B,20]
+  return %y
+}
+kernel @embed(%0: i32[T], %1: f32[50,20]) -> (f32[T,20]) rows(T) cols(1) {
+  %2 = embed %0, %1 {scale=1} : f32[T,20]
+  return %2
+}
+kernel @pool(%0: f32[T,20]) -> (f32[B,20]) rows(B) cols(1) {
+  %1 = mean_pool %0 : f32[B,20]
+  return %1
+}
+kernel @finish(%0: f32[B,20]) -> (f32[B,20], f32[B,20]) rows(B) cols(1) {
+  %1 = gelu %0 : f32[B,20]
+  %2 = gelu %1 : f32[B,20]
+  return %1, %2
+}
+)",
+     "assign-layouts tile", "tile: kernel @finish: the result of @forward is not its last"},
 };
 
 class RefusalTest : public testing::TestWithParam<Refusal> {};

@@ -84,10 +84,10 @@ TEST_F(KernelCountTest, BytesToAndFromCaches) {
   EXPECT_EQ(output.cache_bytes, 4 * 1088 + 2 * kTokens * kRow);
   EXPECT_EQ(output.footprint, output.cache_bytes);
   const Cost attention = CallsOf(costs, "attention.local").at(0);
-  // Tiles of 16 queries see 5 keys; 24, 32 and 16 keys. Keys and values of one head of 32 floats.
-  EXPECT_EQ(attention.cache_bytes, 2 * kTokens * kRow + 2 * (5 + 24 + 32 + 16) * 32 * 4);
-  // Keys take whole panels of 16 a sequence.
-  EXPECT_EQ(attention.footprint, 2 * kTokens * kRow + (16 + 48) * 32 * 4 + kTokens * 32 * 4);
+  // Tiles of 16 queries see 5 keys; 24, 32 and 16 keys. Keys and values of one head of 32 i16.
+  EXPECT_EQ(attention.cache_bytes, 2 * kTokens * kRow + 2 * (5 + 24 + 32 + 16) * 32 * 2);
+  // Keys and values take a multiple of 32 slots a sequence.
+  EXPECT_EQ(attention.footprint, 2 * kTokens * kRow + 2 * (32 + 64) * 32 * 2);
 }
 
 TEST_F(KernelCountTest, WeightsAreReadAgainForEachBlockOfRows) {
@@ -122,7 +122,7 @@ TEST_F(KernelCountTest, TheTargetDecidesTheArithmetic) {
         roofline::CountCalls(Value(roofline::KernelStage(tiny_.model(), options)), *options.target, lengths);
     const std::string where = fmt::format("{} {}", c.target, compiler::ActivationsName(c.activations));
     EXPECT_EQ(CallsOf(costs, "ffn_down").at(0).arithmetic, c.linear) << where;
-    EXPECT_EQ(CallsOf(costs, "attention.local").at(0).arithmetic, Arithmetic::kF32) << where;
+    EXPECT_EQ(CallsOf(costs, "attention.local").at(0).arithmetic, Arithmetic::kI16) << where;
   }
 }
 

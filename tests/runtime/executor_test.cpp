@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -21,6 +23,7 @@
 #include <set>
 #include <thread>
 
+#include "runtime/memory.h"
 #include "support/batch_tables.h"
 
 namespace ggufc::runtime {
@@ -431,6 +434,42 @@ TEST(ExecutorTest, ConcurrentCallersTakeTurns) {
   for (const int n : good) EXPECT_EQ(n, 10);
   EXPECT_THAT(model.record().errors, ::testing::IsEmpty());
 }
+
+#ifndef __SANITIZE_THREAD__  // which refuses to start threads in the child of a process that had some
+
+// A child of fork, also one that was made in the middle of a pass, has a state of its own.
+TEST(ExecutorTest, AChildOfForkStartsAnew) {
+  Model model;
+  const auto executor = model.Make({.threads = 3});
+  ASSERT_NE(executor, nullptr);
+  const Batch batch = Batch::Random(5, 1);
+  std::atomic<bool> stop{false};
+  std::thread busy([&] {
+    std::vector<float> out(batch.lengths.size() * kDims);
+    while (!stop) EXPECT_TRUE(executor->Run(batch.ids, batch.lengths, out.data()).has_value());
+  });
+  while (executor->stats().chunks == 0) std::this_thread::yield();
+  for (int i = 0; i < 10; ++i) {
+    const std::unique_lock lock(model.record().mutex);  // a kernel of the child takes it
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      model.record().mutex.unlock();
+      model.record().scratches_in_use.clear();
+      const bool fresh = executor->threads() == 3 && executor->stats().chunks == 0;
+      std::vector<float> out(batch.lengths.size() * kDims);
+      const bool good = executor->Run(batch.ids, batch.lengths, out.data()).has_value() && out == batch.Expected();
+      _exit(fresh && good && executor->stats().chunks == 1 ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << i;
+  }
+  stop = true;
+  busy.join();
+}
+
+#endif
 
 TEST(ExecutorTest, FloatEnvironmentOfTheCallerDoesNotMatterAndStays) {
   Batch batch;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,5 +28,11 @@ struct TestVocabulary {
  private:
   std::vector<std::string_view> views_;
 };
+
+// <unk> <s> </s>, then the bytes if asked for.
+TestVocabulary BasicVocabulary(bool bytes = true);
+
+// Few letters, few scores and many pieces, so that ties, overlaps and stale heap entries are common.
+TestVocabulary RandomVocabulary(std::mt19937_64& random);
 
 }  // namespace ggufc::runtime

@@ -37,18 +37,8 @@ std::string CreateError(TestVocabulary& vocabulary) {
   return tokenizer ? "no error" : tokenizer.error().message;
 }
 
-// <unk> <s> </s>, then the bytes if asked for.
-TestVocabulary Basic(bool bytes = true) {
-  TestVocabulary v;
-  v.options.unknown = static_cast<uint32_t>(v.Add("<unk>", 0, TokenType::kUnknown));
-  v.options.bos = static_cast<uint32_t>(v.Add("<s>", 0, TokenType::kControl));
-  v.options.eos = static_cast<uint32_t>(v.Add("</s>", 0, TokenType::kControl));
-  if (bytes) v.AddByteTokens();
-  return v;
-}
-
 TEST(Tokenizer, MergesByScoreNotByPosition) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const auto a = v.Add("a"), c = v.Add("c");
   v.Add("b");
   v.Add("ab", -2);
@@ -59,7 +49,7 @@ TEST(Tokenizer, MergesByScoreNotByPosition) {
 }
 
 TEST(Tokenizer, TheLeftmostOfEqualScoresGoesFirst) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const auto a = v.Add("a"), c = v.Add("c");
   v.Add("b");
   const auto ab = v.Add("ab", -1), bc = v.Add("bc", -1), aa = v.Add("aa", -1);
@@ -70,7 +60,7 @@ TEST(Tokenizer, TheLeftmostOfEqualScoresGoesFirst) {
 }
 
 TEST(Tokenizer, ZerosOfBothSignsAreEqualScores) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   v.Add("a");
   v.Add("b");
   const auto c = v.Add("c"), ab = v.Add("ab", -0.0f);
@@ -79,7 +69,7 @@ TEST(Tokenizer, ZerosOfBothSignsAreEqualScores) {
 }
 
 TEST(Tokenizer, AMergeMakesNewPairsOnBothSides) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   for (const char* piece : {"a", "b", "c", "d"}) v.Add(piece);
   v.Add("bc", -3);
   v.Add("abc", -2);
@@ -88,7 +78,7 @@ TEST(Tokenizer, AMergeMakesNewPairsOnBothSides) {
 }
 
 TEST(Tokenizer, SpacesAreMarks) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   v.Add("a");
   const auto mark = v.Add("▁"), word = v.Add("▁a", -1);
   const Tokenizer tokenizer = Make(v);
@@ -97,7 +87,7 @@ TEST(Tokenizer, SpacesAreMarks) {
 }
 
 TEST(Tokenizer, UnknownCharactersBecomeBytes) {
-  TestVocabulary v = Basic(false);
+  TestVocabulary v = BasicVocabulary(false);
   const auto byte = v.AddByteTokens();
   const auto a = v.Add("a");
   const Tokenizer tokenizer = Make(v);
@@ -107,7 +97,7 @@ TEST(Tokenizer, UnknownCharactersBecomeBytes) {
 }
 
 TEST(Tokenizer, InvalidBytesBecomeBytes) {
-  TestVocabulary v = Basic(false);
+  TestVocabulary v = BasicVocabulary(false);
   const auto byte = v.AddByteTokens();
   const auto a = v.Add("a"), e = v.Add("é");
   const Tokenizer tokenizer = Make(v);
@@ -117,7 +107,7 @@ TEST(Tokenizer, InvalidBytesBecomeBytes) {
 }
 
 TEST(Tokenizer, WithoutTheBytesACharacterIsOneUnknown) {
-  TestVocabulary v = Basic(false);
+  TestVocabulary v = BasicVocabulary(false);
   const auto a = v.Add("a"), byte = v.Add("<0xC3>", 0, TokenType::kByte);
   const Tokenizer tokenizer = Make(v);
   EXPECT_THAT(Encode(tokenizer, "aéé"), ElementsAre(a, 0, 0));
@@ -125,14 +115,14 @@ TEST(Tokenizer, WithoutTheBytesACharacterIsOneUnknown) {
 }
 
 TEST(Tokenizer, ByteTokensAreNotMatchedAsText) {
-  TestVocabulary v = Basic(false);
+  TestVocabulary v = BasicVocabulary(false);
   const auto byte = v.AddByteTokens();
   EXPECT_THAT(Encode(Make(v), "<0x41>"),
               ElementsAre(byte + '<', byte + '0', byte + 'x', byte + '4', byte + '1', byte + '>'));
 }
 
 TEST(Tokenizer, ControlTokensInTheTextCanBeTurnedOff) {
-  TestVocabulary v = Basic(false);
+  TestVocabulary v = BasicVocabulary(false);
   const auto byte = v.AddByteTokens();
   const auto a = v.Add("a"), tag = v.Add("<t>", 0, TokenType::kUserDefined);
   // A control piece is not produced by merging either.
@@ -146,7 +136,7 @@ TEST(Tokenizer, ControlTokensInTheTextCanBeTurnedOff) {
 }
 
 TEST(Tokenizer, SpecialPiecesAreMatchedLeftmostLongest) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const auto x = v.Add("ab", 0, TokenType::kUserDefined), y = v.Add("bcd", 0, TokenType::kUserDefined);
   const auto z = v.Add("abcde", 0, TokenType::kUserDefined), c = v.Add("c"), d = v.Add("d");
   const Tokenizer tokenizer = Make(v);
@@ -156,7 +146,7 @@ TEST(Tokenizer, SpecialPiecesAreMatchedLeftmostLongest) {
 }
 
 TEST(Tokenizer, SpecialPiecesSeparateFragments) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const auto a = v.Add("a"), b = v.Add("b"), tag = v.Add("<t>", 0, TokenType::kUserDefined);
   v.Add("ab", -1);
   EXPECT_THAT(Encode(Make(v), "a<t>b"), ElementsAre(a, tag, b));
@@ -166,7 +156,7 @@ TEST(Tokenizer, SpecialPiecesSeparateFragments) {
 // mixtures.
 TEST(Tokenizer, SpacesInUserDefinedPieces) {
   for (const char* spelling : {"  ", "▁▁"}) {
-    TestVocabulary v = Basic();
+    TestVocabulary v = BasicVocabulary();
     const auto a = v.Add("a"), mark = v.Add("▁");
     v.Add("▁a", -1);
     const auto two = v.Add(spelling, 0, TokenType::kUserDefined);
@@ -179,7 +169,7 @@ TEST(Tokenizer, SpacesInUserDefinedPieces) {
 }
 
 TEST(Tokenizer, BosAndEos) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const auto a = v.Add("a");
   EXPECT_THAT(Encode(Make(v), "a"), ElementsAre(a));
   EXPECT_THAT(Encode(Make(v), "a", {.add_bos = true, .add_eos = true}), ElementsAre(1, a, 2));
@@ -191,7 +181,7 @@ TEST(Tokenizer, BosAndEos) {
 }
 
 TEST(Tokenizer, BosOfAVocabularyWithoutOne) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   v.options.bos = kNoToken;
   std::vector<int32_t> ids;
   const Status status = Make(v).Encode("a", ids, {.add_bos = true});
@@ -202,7 +192,7 @@ TEST(Tokenizer, BosOfAVocabularyWithoutOne) {
 }
 
 TEST(Tokenizer, SpacePrefix) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const auto a = v.Add("a"), mark = v.Add("▁"), word = v.Add("▁a", -1);
   const auto tag = v.Add("<t>", 0, TokenType::kUserDefined);
   EXPECT_THAT(Encode(Make(v), "a"), ElementsAre(a));
@@ -215,7 +205,7 @@ TEST(Tokenizer, SpacePrefix) {
 }
 
 TEST(Tokenizer, TheFirstOfEqualPiecesCounts) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const auto a = v.Add("a"), tag = v.Add("<t>", 0, TokenType::kUserDefined);
   v.Add("a");
   v.Add("<t>", 0, TokenType::kUserDefined);
@@ -223,7 +213,7 @@ TEST(Tokenizer, TheFirstOfEqualPiecesCounts) {
 }
 
 TEST(Tokenizer, EmptyPiecesAreNeverProduced) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   v.Add("");
   v.Add("", 0, TokenType::kUserDefined);
   const auto a = v.Add("a");
@@ -231,7 +221,7 @@ TEST(Tokenizer, EmptyPiecesAreNeverProduced) {
 }
 
 TEST(Tokenizer, TruncateKeepsEos) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   const Tokenizer tokenizer = Make(v);
   std::vector<int32_t> ids = {1, 50, 51, 52, 2};
   EXPECT_FALSE(tokenizer.Truncate(ids, 5));
@@ -246,7 +236,7 @@ TEST(Tokenizer, TruncateKeepsEos) {
 }
 
 TEST(Tokenizer, ATooLongTextIsAnError) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   std::vector<int32_t> ids;
   const char byte = 'a';
   // Only the length of the view is looked at.
@@ -258,40 +248,40 @@ TEST(Tokenizer, ATooLongTextIsAnError) {
 TEST(Tokenizer, WrongVocabulariesAreErrors) {
   TestVocabulary empty;
   EXPECT_THAT(CreateError(empty), HasSubstr("0 pieces"));
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   v.scores.pop_back();
   EXPECT_THAT(CreateError(v), HasSubstr("259 pieces, but 258 scores and 259 types"));
-  v = Basic();
+  v = BasicVocabulary();
   v.types[5] = 7;
   EXPECT_THAT(CreateError(v), HasSubstr("token 5: type 7"));
   v.types[5] = -1;
   EXPECT_THAT(CreateError(v), HasSubstr("token 5: type -1"));
-  v = Basic();
+  v = BasicVocabulary();
   v.scores[5] = std::nanf("");
   EXPECT_THAT(CreateError(v), HasSubstr("token 5: the score is not a number"));
-  v = Basic();
+  v = BasicVocabulary();
   v.options.eos = 259;
   EXPECT_THAT(CreateError(v), HasSubstr("EOS is token 259, but there are only 259 tokens"));
-  v = Basic();
+  v = BasicVocabulary();
   v.Add(std::string(4096, 'a'));
   v.Add(std::string(512, 'a'), 0, TokenType::kUserDefined);
   EXPECT_EQ(CreateError(v), "no error");
   v.Add(std::string(4097, 'a'));
   EXPECT_THAT(CreateError(v), HasSubstr("token 261: a piece of 4097 bytes and type 1 (the limit is 4096)"));
-  v = Basic();
+  v = BasicVocabulary();
   v.Add(std::string(513, 'a'), 0, TokenType::kControl);
   EXPECT_THAT(CreateError(v), HasSubstr("token 259: a piece of 513 bytes and type 3 (the limit is 512)"));
-  v = Basic();
+  v = BasicVocabulary();
   v.Add("<0x4G>", 0, TokenType::kByte);
-  EXPECT_THAT(CreateError(v), HasSubstr("token 259: byte token `<0x4G>` is not `<0xNN>`"));
-  v = Basic(false);
+  EXPECT_THAT(CreateError(v), HasSubstr("token 259: byte token '<0x4G>' is not `<0xNN>`"));
+  v = BasicVocabulary(false);
   v.options.unknown = kNoToken;
   EXPECT_THAT(CreateError(v), HasSubstr("no unknown token, and no token for byte 0x00"));
 }
 
 // Pieces chosen so that all of them want the same slot would make the table a linear list.
 TEST(Tokenizer, CollidingPiecesAreAnError) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   constexpr size_t kPieces = 1100;
   constexpr uint64_t kSlots = 4096;  // at least twice the pieces, a power of two
   for (uint64_t i = 0; v.pieces.size() < 259 + kPieces; ++i) {
@@ -299,28 +289,9 @@ TEST(Tokenizer, CollidingPiecesAreAnError) {
     if (TokenizerTables::Hash(piece) % kSlots == 0) v.Add(piece);
   }
   EXPECT_THAT(CreateError(v), HasSubstr("collides with 1025 others"));
-  v = Basic();
+  v = BasicVocabulary();
   for (size_t i = 0; i < kPieces; ++i) v.Add(std::to_string(i));
   EXPECT_EQ(CreateError(v), "no error");
-}
-
-// Few letters, few scores and many pieces, so that ties, overlaps and stale heap entries are common.
-TestVocabulary RandomVocabulary(std::mt19937_64& random) {
-  static constexpr std::string_view kAlphabet[] = {"a", "b", "é", "日", "▁", "\n"};
-  const auto below = [&](uint64_t limit) { return random() % limit; };
-  TestVocabulary v = Basic(below(2) == 0);
-  v.options.add_space_prefix = below(4) == 0;
-  const uint64_t letters = 2 + below(std::size(kAlphabet) - 1);
-  const uint64_t pieces = below(60);
-  const uint64_t scores = 1 + below(8);
-  for (uint64_t i = 0; i < pieces; ++i) {
-    std::string piece;
-    for (uint64_t n = 1 + below(5); n > 0; --n) piece += kAlphabet[below(letters)];
-    const TokenType rare[] = {TokenType::kUserDefined, TokenType::kControl, TokenType::kUnused};
-    const auto type = below(12) == 0 ? rare[below(3)] : TokenType::kNormal;
-    v.Add(piece, -static_cast<float>(below(scores)), type);
-  }
-  return v;
 }
 
 TEST(Tokenizer, AgreesWithTheDefinitionOnRandomVocabularies) {
@@ -343,7 +314,7 @@ TEST(Tokenizer, AgreesWithTheDefinitionOnRandomVocabularies) {
 }
 
 TEST(Tokenizer, PiecesReproduceTheText) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   std::mt19937_64 random(7);
   for (const char* piece :
        {"▁", "a", "e", "i", "n", "t", "in", "ing", "▁t", "the", "▁the", "é", "té", "語", "本語"}) {
@@ -362,7 +333,7 @@ TEST(Tokenizer, PiecesReproduceTheText) {
 // Counts operations instead of time: x16 the text may cost x20 of them. A heap operation counts as one; its
 // own cost grows by log n, from 16 to 20 steps.
 TEST(Tokenizer, WorkGrowsAboutLinearly) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   for (const char* piece : {"▁", "a", "b", "ab", "ba", "aa", "aaaa", "aaaaaaaa", "aba", "bab", "▁a", "a▁"}) {
     v.Add(piece, -static_cast<float>(v.pieces.size()));
   }
@@ -398,7 +369,7 @@ TEST(Tokenizer, WorkGrowsAboutLinearly) {
 }
 
 TEST(Tokenizer, TextIsCutWhereNoPieceCrosses) {
-  TestVocabulary v = Basic();
+  TestVocabulary v = BasicVocabulary();
   for (const char* piece : {"▁", "a", "b", "ab", "▁a"}) v.Add(piece, -1);
   const Tokenizer tokenizer = Make(v);
   EncodeStats stats;

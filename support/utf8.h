@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace ggufc::runtime {
+namespace ggufc {
 
 struct Utf8Char {
   uint32_t code;   // the code point, or kInvalidByte + the byte
@@ -37,4 +37,4 @@ inline Utf8Char DecodeUtf8(std::string_view text) {
   return {code, length};
 }
 
-}  // namespace ggufc::runtime
+}  // namespace ggufc

@@ -1,10 +1,10 @@
-#include "runtime/utf8.h"
+#include "support/utf8.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace ggufc::runtime {
+namespace ggufc {
 namespace {
 
 struct Case {
@@ -49,4 +49,4 @@ TEST(Utf8, AnInvalidByteIsACharacterOfItsOwn) {
 }
 
 }  // namespace
-}  // namespace ggufc::runtime
+}  // namespace ggufc

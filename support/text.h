@@ -1,0 +1,18 @@
+// Text that comes from outside, in messages and as names.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ggufc {
+
+// Text from a file, made safe for a message and a terminal: in single quotes, whole characters up to 96 bytes.
+// Bytes that are no UTF-8, control characters, and those that reorder text are written as \xNN.
+std::string Quoted(std::string_view text);
+
+// Names (keys and tensors of a model file, weights and functions of IR text) are UTF-8 without control characters,
+// so that they print as they are and no two of them look the same to a reader that stops at a NUL. What is wrong
+// with `name`, or nothing: "byte 0xff at 3 is not UTF-8".
+std::string NameFault(std::string_view name);
+
+}  // namespace ggufc

@@ -1,0 +1,296 @@
+// Model files that were cut short or had a byte changed, through what `ggufc embed` does with one: each is taken or refused
+// with a message, in time, in memory, and without a signal.
+//
+//   damaged_models [--truncations N] [--flips N] [--compile-every K] [--run-every K] [--seed S] GGUFC MODEL...
+//
+// N truncations of each model to random lengths, then N changes of one byte in all, dealt to the models in turn: half
+// of them anywhere, half in the header, where most can go wrong. Each damaged file is judged in a process of its own,
+// forked from this one: opened, its vocabulary read, a text encoded, the program built, the weights checked. Every K-th
+// that is taken is compiled and run, too, and every K-th damaged file goes to the program GGUFC itself. A file that is
+// taken and whose embedding is then not finite, because a weight has become huge, counts as taken: the program says so
+// and exits with 1. The last lines have the figures; exit status 1 if any file broke a bound.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "compiler/compile.h"
+#include "frontend/gguf_reader.h"
+
+namespace {
+
+using namespace ggufc;
+
+constexpr double kMostSeconds = 1;
+constexpr int64_t kMiB = 1 << 20;
+
+// Peak memory that a file of this size may cost.
+int64_t MostMemory(bool accepted, int64_t file_bytes) {
+  return (accepted ? 256 : 64) * kMiB + 4 * file_bytes;
+}
+
+struct Options {
+  uint64_t truncations = 20, flips = 400, compile_every = 100, run_every = 100, seed = 1;
+  std::vector<std::string> files;  // the program, then the models
+};
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+bool IsNotFinite(std::string_view message) {
+  return message.find("the embedding is not finite") != message.npos;
+}
+
+// What ggufc embed does, up to the first thing that is wrong.
+Status Judge(const std::string& path, bool compile) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Model> model, compiler::Model::Open(path));
+  ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model->tokenizer());
+  std::vector<int32_t> ids;
+  RETURN_IF_ERROR(tokenizer->Encode("a text", ids));
+  const compiler::CompileOptions options;
+  if (!compile) return compiler::Lower(*model, options).map([](auto&&) {});
+  ASSIGN_OR_RETURN(compiler::CompiledModel compiled, compiler::Compile(*model, options));
+  runtime::ExecutorOptions one_thread;
+  one_thread.threads = 1;
+  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Engine> engine,
+                   compiler::Engine::Load(*model, std::move(compiled), one_thread));
+  std::vector<float> embedding(static_cast<size_t>(engine->dims()));
+  const auto length = static_cast<int32_t>(ids.size());
+  return engine->Run(ids, std::span(&length, 1), embedding.data());
+}
+
+constexpr int kNotFinite = 4;
+
+struct Outcome {
+  int status = -1;  // exit status, or 128 + the signal; kNotFinite
+  double seconds = 0, cpu_seconds = 0;
+  int64_t peak_bytes = 0;
+};
+
+Outcome WaitFor(pid_t child, std::chrono::steady_clock::time_point start) {
+  Outcome outcome;
+  int status = 0;
+  rusage usage = {};
+  if (wait4(child, &status, 0, &usage) != child) return outcome;
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  outcome.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  outcome.peak_bytes = int64_t{1024} * usage.ru_maxrss;
+  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return outcome;
+}
+
+// What runs on forever is ended by a signal; what waits for a processor is not.
+void LimitTime() {
+  const rlimit limit = {10, 10};
+  setrlimit(RLIMIT_CPU, &limit);
+}
+
+Outcome InChild(const std::string& path, bool compile) {
+  const auto start = std::chrono::steady_clock::now();
+  const pid_t child = fork();
+  if (child == 0) {
+    LimitTime();
+    const Status status = Judge(path, compile);
+    _exit(status ? 0 : IsNotFinite(status.error().message) ? kNotFinite : 1);
+  }
+  return WaitFor(child, start);
+}
+
+// ggufc embed PATH "a text" --output /dev/null --threads 1.
+Outcome InProgram(const std::string& program, const std::string& path) {
+  std::vector<std::string> words = {program,    "embed",     path,        "a text",
+                                    "--output", "/dev/null", "--threads", "1"};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const std::string errors = path + ".err";
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                   0600);
+  const auto start = std::chrono::steady_clock::now();
+  pid_t child = 0;
+  const int error = posix_spawn(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return {};
+  Outcome outcome = WaitFor(child, start);
+  if (outcome.status == 1 && IsNotFinite(ReadAll(errors))) outcome.status = kNotFinite;
+  unlink(errors.c_str());
+  return outcome;
+}
+
+// What came out, over all files of one kind.
+struct Tally {
+  uint64_t accepted = 0, refused = 0, broken = 0;
+  double slowest = 0, slowest_cpu = 0;
+  int64_t peak_accepted = 0, peak_refused = 0;
+
+  // Prints what broke a bound. Times of a crowded machine say nothing: the bound is on the processor's.
+  void Add(const Outcome& outcome, int64_t file_bytes, const std::string& what) {
+    const bool accepted_one = outcome.status == 0 || outcome.status == kNotFinite;
+    ++(accepted_one ? accepted : refused);
+    slowest = std::max(slowest, outcome.seconds);
+    slowest_cpu = std::max(slowest_cpu, outcome.cpu_seconds);
+    int64_t& peak = accepted_one ? peak_accepted : peak_refused;
+    peak = std::max(peak, outcome.peak_bytes);
+    const bool good_status = accepted_one || outcome.status == 1;
+    if (good_status && outcome.cpu_seconds < kMostSeconds &&
+        outcome.peak_bytes <= MostMemory(accepted_one, file_bytes))
+      return;
+    ++broken;
+    std::printf("BROKEN %s: status %d, %.2f s, %.2f s of processor, peak %.1f MiB\n", what.c_str(),
+                outcome.status, outcome.seconds, outcome.cpu_seconds,
+                static_cast<double>(outcome.peak_bytes) / kMiB);
+  }
+
+  void Print(const char* name) const {
+    std::printf(
+        "%-12s %llu accepted, %llu refused, %llu broke a bound; slowest %.3f s (%.3f s of processor); peak "
+        "%.1f MiB "
+        "accepted, %.1f MiB refused\n",
+        name, static_cast<unsigned long long>(accepted), static_cast<unsigned long long>(refused),
+        static_cast<unsigned long long>(broken), slowest, slowest_cpu,
+        static_cast<double>(peak_accepted) / kMiB, static_cast<double>(peak_refused) / kMiB);
+  }
+};
+
+class Damage {
+ public:
+  explicit Damage(const Options& options) : options_(options), random_(options.seed) {
+    const char* const folder = std::getenv("TMPDIR");
+    path_ = std::string(folder != nullptr ? folder : "/tmp") + "/ggufc-damaged-" + std::to_string(getpid()) +
+            ".gguf";
+  }
+  ~Damage() { unlink(path_.c_str()); }
+
+  void Truncate(const std::string& model, const std::string& bytes, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const size_t length = 1 + Below(bytes.size() - 1);
+      Write(bytes.substr(0, length));
+      Try(truncations_, model + " cut to " + std::to_string(length) + " bytes", static_cast<int64_t>(length));
+    }
+  }
+
+  // `header`: bytes before the first tensor's.
+  void Flip(const std::string& model, const std::string& bytes, size_t header, uint64_t count) {
+    Write(bytes);
+    const int fd = open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    for (uint64_t i = 0; i < count; ++i) {
+      const size_t at = Below(i % 2 == 0 ? bytes.size() : header);
+      const auto value = static_cast<char>(bytes[at] ^ static_cast<char>(1 + Below(255)));
+      Put(fd, at, value);
+      Try(flips_,
+          model + " with byte " + std::to_string(at) + " as " + std::to_string(static_cast<uint8_t>(value)),
+          static_cast<int64_t>(bytes.size()));
+      Put(fd, at, bytes[at]);
+    }
+    close(fd);
+  }
+
+  uint64_t Report() const {
+    truncations_.Print("cut short");
+    flips_.Print("one byte");
+    programs_.Print("by ggufc");
+    return truncations_.broken + flips_.broken + programs_.broken;
+  }
+
+ private:
+  size_t Below(size_t limit) { return static_cast<size_t>(random_() % limit); }
+
+  void Write(std::string_view bytes) {
+    std::ofstream out(path_, std::ios::binary | std::ios::trunc);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!out.good()) Stop("cannot write");
+  }
+  void Put(int fd, size_t at, char value) {
+    if (pwrite(fd, &value, 1, static_cast<off_t>(at)) != 1) Stop("cannot write");
+  }
+  [[noreturn]] void Stop(const char* what) {
+    std::perror((path_ + ": " + what).c_str());
+    std::exit(2);
+  }
+
+  void Try(Tally& tally, const std::string& what, int64_t file_bytes) {
+    const uint64_t number = next_++;
+    const bool compile = options_.compile_every != 0 && number % options_.compile_every == 0;
+    tally.Add(InChild(path_, compile), file_bytes, what);
+    if (options_.run_every != 0 && number % options_.run_every == 0)
+      programs_.Add(InProgram(options_.files[0], path_), file_bytes, "ggufc embed " + what);
+  }
+
+  const Options& options_;
+  std::mt19937_64 random_;
+  std::string path_;
+  uint64_t next_ = 0;
+  Tally truncations_, flips_, programs_;
+};
+
+bool ReadOptions(int argc, char** argv, Options& options) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (!flag.starts_with("--")) {
+      options.files.push_back(flag);
+      continue;
+    }
+    uint64_t* const number = flag == "--truncations"     ? &options.truncations
+                             : flag == "--flips"         ? &options.flips
+                             : flag == "--compile-every" ? &options.compile_every
+                             : flag == "--run-every"     ? &options.run_every
+                             : flag == "--seed"          ? &options.seed
+                                                         : nullptr;
+    if (number == nullptr || ++i == argc) return false;
+    *number = std::strtoull(argv[i], nullptr, 10);
+  }
+  return options.files.size() >= 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (!ReadOptions(argc, argv, options)) {
+    std::fprintf(stderr,
+                 "usage: %s [--truncations N] [--flips N] [--compile-every K] [--run-every K] [--seed S] "
+                 "GGUFC MODEL...\n",
+                 argv[0]);
+    return 2;
+  }
+  Damage damage(options);
+  const size_t models = options.files.size() - 1;
+  for (size_t i = 0; i < models; ++i) {
+    const std::string& path = options.files[i + 1];
+    const std::string bytes = ReadAll(path), name = path.substr(path.rfind('/') + 1);
+    // An undamaged file is taken; and its tensors say where the header ends.
+    const Result<frontend::GgufFile> file = frontend::GgufFile::Open(path);
+    if (!file) {
+      std::fprintf(stderr, "%s\n", file.error().message.c_str());
+      return 2;
+    }
+    size_t header = bytes.size();
+    for (const frontend::Tensor& tensor : file->tensors())
+      header = std::min(header, static_cast<size_t>(tensor.data.data() - file->bytes().data()));
+    damage.Truncate(name, bytes, options.truncations);
+    damage.Flip(name, bytes, header, options.flips / models + (i < options.flips % models ? 1 : 0));
+    std::fflush(stdout);
+  }
+  const uint64_t broken = damage.Report();
+  std::printf("seed %llu: %llu broke a bound\n", static_cast<unsigned long long>(options.seed),
+              static_cast<unsigned long long>(broken));
+  return broken == 0 ? 0 : 1;
+}

@@ -1,0 +1,22 @@
+#!/bin/bash
+# install.sh BUILD_FOLDER WORK_FOLDER CONFIG: installs with --prefix and with DESTDIR and compares the two; then moves the
+# first, so that whatever remembers where it was installed fails in the tests that use it.
+set -euo pipefail
+build=$1 work=$2 config=$3
+rm -rf "$work/first" "$work/prefix" "$work/dest"
+cmake --install "$build" --config "$config" --prefix "$work/first" >"$work/install.log"
+DESTDIR=$work/dest cmake --install "$build" --config "$config" --prefix /opt/ggufc >>"$work/install.log"
+diff -r "$work/first" "$work/dest/opt/ggufc"
+mv "$work/first" "$work/prefix"
+rm -rf "$work/dest"
+
+for file in bin/ggufc bin/ggufc-opt include/ggufc/ggufc.h include/ggufc/ggufc.hpp lib/libggufc_runtime.a lib/libggufc_main.a \
+  lib/cmake/ggufc/ggufcConfig.cmake lib/cmake/ggufc/ggufcConfigVersion.cmake lib/cmake/ggufc/ggufc_add_model.cmake \
+  lib/pkgconfig/ggufc-runtime.pc share/man/man1/ggufc.1 share/man/man1/ggufc-opt.1 share/doc/ggufc/README.md; do
+  [ -s "$work/prefix/$file" ] || { echo "not installed: $file"; exit 1; }
+done
+# Text files that name the folder they were built or installed in would be wrong elsewhere.
+if grep -rIlF -e "$build" -e "$work" "$work/prefix"; then
+  echo "these name the build or the first prefix"
+  exit 1
+fi

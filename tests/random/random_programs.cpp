@@ -1,0 +1,214 @@
+// random_programs: compiles programs that nobody wrote, every way there is, and compares. --help says more.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "checks.h"
+#include "error_bound.h"
+#include "generate.h"
+#include "isolate.h"
+#include "reduce.h"
+#include "support/check.h"
+
+namespace ggufc::programs {
+namespace {
+
+constexpr const char* kDescription =
+    R"(Generates random programs (models of random shape and random graphs of ops), compiles each, and compares what the
+interpreter computes before and after every pass, at every stage, and what generated code computes.
+
+Program K of seed S is always the same one. Each is checked
+
+  * printed, read back and verified, behind every pass;
+  * by the interpreter on both sides of every pass, for one target, within a tolerance derived from the arithmetic, or
+    to the bit where the pass only moves things about;
+  * to the bit in random work items, and tiled for another target;
+  * as generated code for one target, to the bit: one, two and three threads, the batch whole, each sequence alone,
+    shuffled, in chunks and in random work items.
+
+Targets take turns with K: code for every build of this machine once in as many programs as there are builds (native ones,
+and VNNI and AVX-512 with their intrinsics replaced), every pair of targets once in four times as many. --every-build makes
+code for all builds for every program, at about a third of the speed.
+
+A program that the compiler refuses with an error is counted and its reason printed at the end; it is no disagreement.
+A crash or a hang is one. A program that disagrees is printed with its seed, then reduced while the same check fails and
+printed again; --program runs such a text.
+
+The last line is "N programs, M disagreements". Exit status: 0 without a disagreement, 1 otherwise, 2 for a wrong command
+line.)";
+
+struct Options {
+  uint64_t count = 100, seed = 1, start = 0;
+  double seconds = 0;
+  bool verbose = false, code = true, every_build = false, reduce = true;
+  std::string program;  // a file
+};
+
+// A folder that goes with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    path_ = (std::filesystem::temp_directory_path() / "random_programs-XXXXXX").string();
+    CHECK(mkdtemp(path_.data()) != nullptr, "{}: cannot be made", path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+class Run {
+ public:
+  explicit Run(const Options& options) : options_(options) {
+    checks_.code = options.code;
+    checks_.every_build = options.every_build;
+    checks_.folder = folder_.path();
+  }
+
+  int Go() {
+    const Result<bool> ran = options_.program.empty() ? FromSeed() : FromFile();
+    if (!ran) {
+      fmt::print(stderr, "random_programs: {}\n", ran.error().message);
+      return 1;
+    }
+    Summary();
+    return disagreements_ == 0 ? 0 : 1;
+  }
+
+ private:
+  Result<bool> FromSeed() {
+    for (uint64_t index = options_.start; index < options_.start + options_.count; ++index) {
+      if (options_.seconds > 0 && Elapsed() >= options_.seconds) break;
+      One(Generate(options_.seed, index), fmt::format("program {} of seed {}", index, options_.seed),
+          fmt::format("random_programs --seed {} --start {} --count 1", options_.seed, index));
+    }
+    return true;
+  }
+
+  Result<bool> FromFile() {
+    std::ifstream file(options_.program, std::ios::binary);
+    if (!file) return Err("{}: cannot be opened", options_.program);
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    ASSIGN_OR_RETURN(const Program program, ParseProgram(text, options_.program));
+    One(program, options_.program, fmt::format("random_programs --program {}", options_.program));
+    return true;
+  }
+
+  double Elapsed() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+  void One(const Program& program, const std::string& name, const std::string& command) {
+    const double before = Elapsed();
+    const Outcome outcome = RunIsolated([&] { return Check(program, checks_); });
+    ++programs_;
+    for (const auto& [pass, errors] : outcome.standard_errors) {
+      largest_[pass] = std::max(largest_[pass], errors);
+    }
+    if (outcome.kind == Outcome::Kind::kRefused) {
+      ++refused_;
+      ++reasons_[Reason(outcome.message)];
+    }
+    if (options_.verbose) {
+      constexpr const char* kKinds[] = {"agrees", "refused", "DISAGREES"};
+      fmt::print("{}: {} ops, {} tokens, {:.0f} ms: {} {}\n", name, OpCount(program),
+                 program.batch.ids.size(), 1000 * (Elapsed() - before),
+                 kKinds[static_cast<int>(outcome.kind)], outcome.message);
+    }
+    if (outcome.kind != Outcome::Kind::kDisagrees) return;
+    ++disagreements_;
+    fmt::print("\n{}: {}: {}\nreproduce: {}\n{}", name, outcome.check, outcome.message, command,
+               ToText(program));
+    fflush(stdout);
+    if (options_.reduce) ReduceAndPrint(program, outcome);
+  }
+
+  void ReduceAndPrint(const Program& program, const Outcome& outcome) {
+    Outcome last = outcome;
+    const Reduction reduction = Reduce(program, [&](const Program& smaller) {
+      Outcome now = RunIsolated([&] { return Check(smaller, checks_); });
+      if (now.kind != outcome.kind || now.check != outcome.check) return false;
+      last = std::move(now);
+      return true;
+    });
+    fmt::print("\nreduced from {} ops to {} in {} tries: {}: {}\n{}\n", OpCount(program),
+               OpCount(reduction.program), reduction.tries, last.check, last.message,
+               ToText(reduction.program));
+    fflush(stdout);
+  }
+
+  // Without the names and numbers of one program.
+  static std::string Reason(const std::string& message) {
+    std::string reason;
+    for (size_t i = 0; i < message.size(); ++i) {
+      const char c = message[i];
+      if (c == '@') {
+        reason += "@...";
+        while (i + 1 < message.size() &&
+               std::string_view(" ,:").find(message[i + 1]) == std::string_view::npos)
+          ++i;
+      } else if (c >= '0' && c <= '9') {
+        if (!reason.ends_with('#')) reason += '#';
+      } else {
+        reason += c;
+      }
+    }
+    return reason;
+  }
+
+  void Summary() const {
+    for (const auto& [reason, count] : reasons_) fmt::print("refused {:6}: {}\n", count, reason);
+    for (const auto& [pass, errors] : largest_) {
+      fmt::print("{}: off by {:.2f} standard errors at most ({} are allowed)\n", pass, errors,
+                 passes::kMostStandardErrors);
+    }
+    fmt::print("refused {} of {} programs ({:.1f} %), {:.0f} programs a minute\n", refused_, programs_,
+               100.0 * static_cast<double>(refused_) / static_cast<double>(std::max<int64_t>(programs_, 1)),
+               60 * static_cast<double>(programs_) / std::max(Elapsed(), 1e-3));
+    fmt::print("{} programs, {} disagreements\n", programs_, disagreements_);
+  }
+
+  const Options options_;
+  const TemporaryFolder folder_;
+  CheckOptions checks_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  int64_t programs_ = 0, refused_ = 0, disagreements_ = 0;
+  std::map<std::string, int64_t> reasons_;
+  std::map<std::string, double> largest_;  // standard errors of each pass that has a tolerance
+};
+
+}  // namespace
+}  // namespace ggufc::programs
+
+int main(int argc, char** argv) {
+  ggufc::programs::Options options;
+  CLI::App app(ggufc::programs::kDescription, "random_programs");
+  app.add_option("--count", options.count, "programs to run (default 100)");
+  app.add_option("--seed", options.seed, "of all programs (default 1)");
+  app.add_option("--start", options.start, "number of the first program (default 0)");
+  app.add_option("--time", options.seconds,
+                 "stop after so many seconds, finishing the program at hand (default: no limit)");
+  app.add_option("--program", options.program,
+                 "run the program in this file instead, in the form that a reduction prints");
+  app.add_flag("--every-build", options.every_build,
+               "make code for all builds of this machine for each program");
+  app.add_flag("!--no-code", options.code, "passes and interpreters only, ten times as fast");
+  app.add_flag("!--no-reduce", options.reduce, "do not reduce programs that disagree");
+  app.add_flag("-v,--verbose", options.verbose, "a line for each program");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return ggufc::programs::Run(options).Go();
+}

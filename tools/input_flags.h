@@ -1,0 +1,27 @@
+// Which documents a command works on.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/result.h"
+#include "tools/documents.h"
+
+namespace ggufc::tools {
+
+struct InputFlags {
+  std::string input;
+  std::vector<std::string> ids;
+  std::string prompt;
+  std::string title;
+  bool plain_text = false;
+
+  void Add(CLI::App& app);
+  // What is wrong with the flags themselves, before any file is opened.
+  Status Check(const std::vector<std::string>& texts) const;
+  Result<std::unique_ptr<DocumentSource>> Open(const std::vector<std::string>& texts) const;
+};
+
+}  // namespace ggufc::tools
