@@ -190,7 +190,7 @@ Result<BackendModule> Prepare(const ArtifactCode& code) {
 template <typename T>
 T Read(const std::vector<uint8_t>& bytes, uint64_t at) {
   CHECK(at <= bytes.size() && sizeof(T) <= bytes.size() - at, "object: {} of {} bytes", at, bytes.size());
-  T value;
+  T value = {};
   std::memcpy(&value, bytes.data() + at, sizeof(T));
   return value;
 }

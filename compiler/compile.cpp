@@ -143,12 +143,13 @@ Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel c
   const BuiltProgram& built = engine->compiled_.built;
   CompileTimes& times = engine->compiled_.times;
   Stopwatch watch;
-  ASSIGN_OR_RETURN(engine->code_, codegen::LoadedCode::Load(engine->compiled_.object));
+  ASSIGN_OR_RETURN(codegen::LoadedCode code, codegen::LoadedCode::Load(engine->compiled_.object));
   std::vector<runtime::KernelFn> kernels;
   for (const std::string& name : built.program.kernels) {
-    ASSIGN_OR_RETURN(void* address, engine->code_->Lookup(name));
+    ASSIGN_OR_RETURN(void* address, code.Lookup(name));
     kernels.push_back(reinterpret_cast<runtime::KernelFn>(address));
   }
+  engine->code_ = std::move(code);
   watch.AddTo(times.load);
 
   ASSIGN_OR_RETURN(engine->weights_,

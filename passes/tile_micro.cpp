@@ -25,7 +25,7 @@ constexpr int64_t kLine = 64;
 
 struct Signature {
   ir::FunctionId id;
-  bool fresh;
+  bool fresh = false;
 };
 
 Signature Declare(ir::Module& module, const std::string& name) {

@@ -141,7 +141,7 @@ class Probes {
 // What the dots multiply: no float that is or becomes a denormal, no two accumulators alike.
 struct alignas(64) ProbeData {
   uint8_t in[kProbeBytes], out[kProbeBytes];
-  explicit ProbeData(Arithmetic arithmetic) : out{} {
+  explicit ProbeData(Arithmetic arithmetic) : in{}, out{} {
     for (size_t i = 0; i < sizeof in / sizeof(float); ++i) {
       const float fraction = 0.5f + static_cast<float>(i) * 0x1p-12f;
       const auto bits = static_cast<uint32_t>(i * 2654435761u);

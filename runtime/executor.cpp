@@ -34,7 +34,7 @@ class DefaultFloatEnvironment {
   DefaultFloatEnvironment& operator=(const DefaultFloatEnvironment&) = delete;
 
  private:
-  std::fenv_t before_;
+  std::fenv_t before_ = {};
 };
 
 int64_t Nanoseconds() {

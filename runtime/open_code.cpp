@@ -44,7 +44,7 @@ Status CheckCode(const ggufc_code& code) {
 }
 
 std::string SelfPath() {
-  std::array<char, PATH_MAX> path;
+  std::array<char, PATH_MAX> path = {};
   const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
   return length > 0 ? std::string(path.data(), static_cast<size_t>(length)) : std::string();
 }
@@ -53,7 +53,7 @@ std::string SelfPath() {
 // would give the program's argv[0], which need not be a path.)
 std::string ObjectPath(const void* address) {
   struct Search {
-    uintptr_t address;
+    uintptr_t address = 0;
     const char* path = "";
   } search{.address = reinterpret_cast<uintptr_t>(address)};
   dl_iterate_phdr(

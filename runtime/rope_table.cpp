@@ -17,7 +17,7 @@ namespace {
 // hi + lo, |lo| <= ulp(hi) / 2. Algorithms of Dekker (1971) and Knuth; no fused multiply-add, which the
 // baseline has not.
 struct Pair {
-  double hi, lo;
+  double hi = 0, lo = 0;
 };
 
 inline Pair FastTwoSum(double a, double b) {  // |a| >= |b|

@@ -32,7 +32,7 @@ class BlockSignals {
   ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
-  sigset_t before_;
+  sigset_t before_ = {};
 };
 
 }  // namespace

@@ -160,7 +160,7 @@ using PanelRows = std::array<const uint8_t*, kPanelRows>;
 template <typename T>
 void Transpose(const PanelRows& from, int64_t groups, T flip, uint8_t* to) {
   for (int64_t g = 0; g < groups; ++g) {
-    std::array<T, kPanelRows> line;
+    std::array<T, kPanelRows> line = {};
     for (size_t row = 0; row < kPanelRows; ++row) {
       line[row] = static_cast<T>(Load<T>(from[row] + g * static_cast<int64_t>(sizeof(T))) ^ flip);
     }

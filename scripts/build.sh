@@ -1,5 +1,5 @@
 #!/bin/bash
-# scripts/build.sh [PRESET [CMAKE BUILD OPTIONS...]]     PRESET: release (default), debug or asan, see CMakePresets.json
+# scripts/build.sh [PRESET [CMAKE BUILD OPTIONS...]]     PRESET: release (default), debug, asan or tsan, see CMakePresets.json
 #
 # Installs what is missing (scripts/bootstrap.sh --minimal), configures and builds into build/PRESET, with ccache where
 # there is one. Other options go to cmake --build: --target ggufc builds the compiler without the tests.

@@ -30,10 +30,9 @@ export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after
 export UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS:-}
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}
 
-# Tests with threads: the pool and the executor, one handle in many threads, one answer for any number of threads, and the
-# handlers of signals.
-threaded_targets=(support_test runtime_test abi_test compiler_test)
-threaded_tests='^(OutputFileTest|ThreadPool|Executor|Abi|CApi|OneAnswer)'
+# What works with threads: temporary files and signals (support), the thread pool and the executor (runtime), one handle in
+# many threads (abi), one answer for any number of threads (of the compiler's tests).
+threaded_folders=(support runtime abi compiler)
 
 run() {
   local preset=$1
@@ -44,15 +43,22 @@ run() {
 if [ $quick = 1 ]; then
   folders=(support ir frontend runtime tokenizer)
   scripts/build.sh asan --target "${folders[@]/%/_test}"
-  for folder in "${folders[@]}"; do "build/asan/bin/${folder}_test" --gtest_brief=1; done
-  exit
+  status=0
+  for folder in "${folders[@]}"; do
+    echo "test_sanitizers: $folder"
+    "build/asan/bin/${folder}_test" --gtest_brief=1 || status=1
+  done
+  exit $status
 fi
+status=0
 for half in $halves; do
   if [ "$half" = asan ]; then
     scripts/build.sh asan
-    run asan "${ctest_options[@]}"
+    run asan "${ctest_options[@]}" || status=1
   else
-    scripts/build.sh tsan --target "${threaded_targets[@]}"
-    run tsan -R "$threaded_tests" "${ctest_options[@]}"
+    scripts/build.sh tsan --target "${threaded_folders[@]/%/_test}"
+    run tsan -L '^(support|runtime|abi)$' "${ctest_options[@]}" || status=1
+    run tsan -L '^compiler$' -R OneAnswer "${ctest_options[@]}" || status=1
   fi
 done
+exit $status

@@ -14,7 +14,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   // Without O_NONBLOCK a pipe would be waited for; regular files do not mind it.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return Err(ErrorKind::kIo, "{}: cannot open: {}", path, std::strerror(errno));
-  struct stat info;
+  struct stat info = {};
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     close(fd);
     return Err(ErrorKind::kIo, "{}: not a regular file", path);

@@ -7,6 +7,7 @@
 #include "runtime/ggufc.h"
 #include "support/interruption.h"
 #include "support/output_file.h"
+#include "support/text.h"
 #include "tools/console.h"
 #include "tools/input_flags.h"
 #include "tools/truncation_report.h"
@@ -161,9 +162,10 @@ class Embedding {
     if (truncate()) options.flags = GGUFC_EMBED_TRUNCATE;
     options.tokens_kept = kept_.data();
     options.tokens_dropped = dropped_.data();
-    RETURN_IF_ERROR(WithContext(fmt::format("documents from {} to {}", batch.where.front(), batch.where.back()),
-                                Check(ggufc_embed_ids(model_, batch.ids.data(), batch.lengths.data(), count,
-                                                      &options, vectors_.data(), 0))));
+    RETURN_IF_ERROR(
+        WithContext(fmt::format("documents from {} to {}", batch.where.front(), batch.where.back()),
+                    Check(ggufc_embed_ids(model_, batch.ids.data(), batch.lengths.data(), count, &options,
+                                          vectors_.data(), 0))));
     for (size_t i = 0; i < count; ++i) {
       truncation_.Add(batch.where[i], kept_[i], dropped_[i]);
       RETURN_IF_ERROR(writer.Write({written_++, kept_[i], dropped_[i], batch.kept[i]},
@@ -195,12 +197,12 @@ Status Embed(const ggufc_code* code, const Flags& flags, const std::vector<std::
 }
 
 // One line about the model; after --verify, what was compared.
-Status Describe(const ggufc_code* code, const Flags& flags) {
+Status Describe(const ggufc_code* code, const Flags& flags, std::string_view program) {
   ASSIGN_OR_RETURN(const Model model, Open(code, flags));
-  std::string line =
-      fmt::format("{}: fingerprint {}, {} floats a vector, {} tokens a text at most, target {}, ggufc {}",
-                  ggufc_name(model.get()), ggufc_fingerprint(model.get()), ggufc_dims(model.get()),
-                  ggufc_context_length(model.get()), ggufc_target(model.get()), ggufc_version());
+  std::string line = fmt::format(
+      "{}: model {}, fingerprint {}, {} floats a vector, {} tokens a text at most, target {}, ggufc {}",
+      program, Quoted(ggufc_name(model.get())), ggufc_fingerprint(model.get()), ggufc_dims(model.get()),
+      ggufc_context_length(model.get()), ggufc_target(model.get()), ggufc_version());
   if (flags.verify) {
     size_t vectors = 0;
     RETURN_IF_ERROR(Check(ggufc_verify(model.get(), &vectors)));
@@ -249,7 +251,7 @@ int Main(const ggufc_code* code, const char* program, const Arguments& arguments
     if (!line.texts().empty() || !flags.input.input.empty() || !flags.input.ids.empty()) {
       return line.UsageError("--verify and --version take no documents");
     }
-    const Status status = Describe(code, flags);
+    const Status status = Describe(code, flags, program);
     return status ? kGood : Fail(status.error(), program);
   }
   if (const Status status = flags.input.Check(line.texts()); !status)

@@ -242,6 +242,9 @@ int RunCompile(const Arguments& arguments) {
   if (const Status status = compiler::CheckArtifactName(paths.name); !status) {
     return line.UsageError(status.error().message + (flags.name.empty() ? " (give it with --name)" : ""));
   }
+  if (!text && flags.weights == "sidecar" && paths.weights == paths.code) {
+    return line.UsageError(fmt::format("{} would be both code and weights", paths.code));
+  }
   const Status status = Compile(flags, std::move(*targets), paths);
   return status ? kGood : Fail(status.error());
 }

@@ -1,4 +1,5 @@
 // ggufc inspect: what is in a model file, and what will be compiled from it.
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 

@@ -241,6 +241,12 @@ Status VerifyElf(const MappedFile& file, const VerifyFlags& flags, std::string& 
     if (!flags.model.empty()) RETURN_IF_ERROR(CompareModel(*embedded, flags.model));
     said = Describe(*embedded);
   }
+  if (elf.kind == ElfKind::kExecutable && !elf.runs_itself) {
+    return Err(
+        "{}: {}; but it is no program of --emit exe, or stripped: its code can be verified from inside only "
+        "(ggufc_verify, or --verify)",
+        flags.artifact, said);
+  }
   if (elf.kind == ElfKind::kExecutable)
     return WithContext(flags.artifact, RunExecutable(flags.artifact, sidecar));
   ASSIGN_OR_RETURN(const std::string name, ModelName(elf, flags));

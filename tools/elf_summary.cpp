@@ -28,8 +28,7 @@ Result<std::span<const uint8_t>> SectionBytes(std::span<const uint8_t> bytes, co
   return bytes.subspan(section.sh_offset, section.sh_size);
 }
 
-Status TakeModels(std::span<const uint8_t> symbols, std::span<const uint8_t> names,
-                  std::vector<std::string>& models) {
+Status TakeModels(std::span<const uint8_t> symbols, std::span<const uint8_t> names, ElfSummary& summary) {
   constexpr std::string_view kSuffix = "_open";
   for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= symbols.size(); at += sizeof(Elf64_Sym)) {
     ASSIGN_OR_RETURN(const auto symbol, ReadAt<Elf64_Sym>(symbols, at, "a symbol"));
@@ -43,9 +42,10 @@ Status TakeModels(std::span<const uint8_t> symbols, std::span<const uint8_t> nam
     }
     const auto* begin = reinterpret_cast<const char*>(names.data()) + symbol.st_name;
     const std::string_view name(begin, strnlen(begin, names.size() - symbol.st_name));
+    if (name == "ggufc_main") summary.runs_itself = true;
     if (!name.ends_with(kSuffix) || name.size() == kSuffix.size() || name.starts_with("ggufc")) continue;
     const std::string model(name.substr(0, name.size() - kSuffix.size()));
-    if (std::ranges::find(models, model) == models.end()) models.push_back(model);
+    if (std::ranges::find(summary.models, model) == summary.models.end()) summary.models.push_back(model);
   }
   return {};
 }
@@ -85,7 +85,7 @@ Result<ElfSummary> SummarizeElf(std::span<const uint8_t> bytes) {
     ASSIGN_OR_RETURN(const auto names_section, section_at(section.sh_link));
     ASSIGN_OR_RETURN(const auto symbols, SectionBytes(bytes, section));
     ASSIGN_OR_RETURN(const auto names, SectionBytes(bytes, names_section));
-    RETURN_IF_ERROR(TakeModels(symbols, names, summary.models));
+    RETURN_IF_ERROR(TakeModels(symbols, names, summary));
   }
   return summary;
 }

@@ -16,6 +16,7 @@ struct ElfSummary {
   ElfKind kind = ElfKind::kObject;
   // The NAMEs of the models in it: it defines a global function NAME_open. Empty where the symbols have been stripped.
   std::vector<std::string> models;
+  bool runs_itself = false;  // made by --emit exe: it defines ggufc_main
 };
 
 bool IsElf(std::span<const uint8_t> bytes);

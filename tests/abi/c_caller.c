@@ -21,7 +21,8 @@ const char* CallEverything(const ggufc_code* code, float* vectors) {
   options.threads = 1;
   if (ggufc_open_code(code, NULL, &options, &model) != GGUFC_OK) return ggufc_last_error();
   dims = ggufc_dims(model);
-  if (ggufc_vocab(model) == 0 || ggufc_context_length(model) == 0 || ggufc_threads(model) != 1) return "sizes";
+  if (ggufc_vocab(model) == 0 || ggufc_context_length(model) == 0 || ggufc_threads(model) != 1)
+    return "sizes";
   if (strlen(ggufc_fingerprint(model)) != 32 || ggufc_target(model)[0] == '\0') return "identity";
   if (strcmp(ggufc_name(model), "a tiny model") != 0) return "name";
 
@@ -38,7 +39,8 @@ const char* CallEverything(const ggufc_code* code, float* vectors) {
       return ggufc_last_error();
     }
   }
-  if (ggufc_embed(model, NULL, NULL, 1, NULL, vectors, 0) != GGUFC_INVALID_ARGUMENT) return "a NULL was taken";
+  if (ggufc_embed(model, NULL, NULL, 1, NULL, vectors, 0) != GGUFC_INVALID_ARGUMENT)
+    return "a NULL was taken";
   if (strcmp(ggufc_last_error(), "texts is NULL") != 0) return ggufc_last_error();
   if (ggufc_verify(model, &vectors_compared) != GGUFC_OK) return ggufc_last_error();
   if (vectors_compared != 2) return "golden vectors";

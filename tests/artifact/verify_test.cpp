@@ -78,6 +78,12 @@ TEST_F(Verify, OtherModels) {
             HasSubstr("no weights in the layout of target generic"));
 }
 
+// Somebody's program with a model in it is not started with flags that it may take for something else.
+TEST_F(Verify, OtherProgramsAreNotRun) {
+  Compile(model_, "model", {"--target", "generic", "--weights", "embed"});
+  ExpectBad({Link(File("model.o"))}, AllOf(HasSubstr("weights undamaged"), HasSubstr("no program of --emit exe")));
+}
+
 TEST_F(Verify, NoArtifacts) {
   ExpectBad({File("missing")}, HasSubstr("cannot open"));
   ExpectBad({model_}, HasSubstr(model_));
