@@ -27,12 +27,13 @@ namespace {
 //
 // row_block: activation rows that one pass over a weight panel serves. They stay in L2 meanwhile (48 rows of
 // 1,152 i16 are 108 KB) and divide into whole tiles of 2, 6 and 12 rows.
-ir::TargetInfo Info(const char* name, int rows, bool sums_in_registers, int pack_q8, int pack_q7,
-                    bool seven_bit_dot) {
+ir::TargetInfo Info(const char* name, int rows, bool sums_in_registers, bool fused_dot, int pack_q8,
+                    int pack_q7, bool seven_bit_dot) {
   ir::TargetInfo info;
   info.name = name;
   info.rows = rows;
   info.sums_in_registers = sums_in_registers;
+  info.fused_dot = fused_dot;
   info.pack_q16 = 2;
   info.pack_q8 = pack_q8;
   info.pack_q7 = pack_q7;
@@ -50,22 +51,22 @@ constexpr CacheSizes kLargeCaches = {32 << 10, 1 << 20};    // Zen 4, Ice Lake s
 const std::array<Target, 4>& Table() {
   // clang-format off
   static const std::array<Target, 4> table = {{
-      {.info = Info("generic", 2, false, 2, 2, false),
+      {.info = Info("generic", 2, false, false, 2, 2, false),
        .cpu = "x86-64", .tune_cpu = "generic", .features = "",
        .vector_registers = 16, .vector_bits = 128,
        .dot_i16 = DotLowering::kPlain, .dot_u8s8 = DotLowering::kPlain, .dot_u8s7 = DotLowering::kPlain,
        .fma = FmaLowering::kEmulated, .f16 = F16Lowering::kBits, .caches = kSmallCaches},
-      {.info = Info("avx2", 6, false, 2, 4, true),
+      {.info = Info("avx2", 6, false, false, 2, 4, true),
        .cpu = "x86-64", .tune_cpu = "haswell", .features = GGUFC_AVX2,
        .vector_registers = 16, .vector_bits = 256,
        .dot_i16 = DotLowering::kMadd256, .dot_u8s8 = DotLowering::kPlain, .dot_u8s7 = DotLowering::kMadd256,
        .fma = FmaLowering::kHardware, .f16 = F16Lowering::kHardware, .caches = kSmallCaches},
-      {.info = Info("avxvnni", 6, false, 4, 4, false),
+      {.info = Info("avxvnni", 6, false, true, 4, 4, false),
        .cpu = "x86-64", .tune_cpu = "alderlake", .features = GGUFC_AVX2 ",+avxvnni",
        .vector_registers = 16, .vector_bits = 256,
        .dot_i16 = DotLowering::kVnni256, .dot_u8s8 = DotLowering::kVnni256, .dot_u8s7 = DotLowering::kVnni256,
        .fma = FmaLowering::kHardware, .f16 = F16Lowering::kHardware, .caches = kLargeCaches},
-      {.info = Info("avx512vnni", 12, true, 4, 4, false),
+      {.info = Info("avx512vnni", 12, true, true, 4, 4, false),
        .cpu = "x86-64", .tune_cpu = "znver4",
        .features = GGUFC_AVX2 ",+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512vnni",
        .vector_registers = 32, .vector_bits = 512,

@@ -37,6 +37,21 @@ struct Shape {
   int64_t macs = 0;  // of one turn of the outer loop
 };
 
+// Multiply-adds of an op on 16 lanes.
+int64_t MacsOf(OpKind kind) {
+  switch (kind) {
+    case OpKind::kDotI16:
+      return 2 * ir::kLanes;
+    case OpKind::kDotU8S8:
+    case OpKind::kDotU8S7:
+      return 4 * ir::kLanes;
+    case OpKind::kFma:
+      return ir::kLanes;
+    default:
+      return 0;
+  }
+}
+
 std::optional<int64_t> ConstantOf(const ir::Function& function, ir::ValueId value) {
   const ir::Op* const op = function.DefiningOp(value);
   if (op == nullptr || op->kind != OpKind::kConst) return std::nullopt;
@@ -67,14 +82,15 @@ std::optional<Shape> ShapeOf(const ir::Function& function) {
     loop = inner;
   }
   for (const ir::OpId id : function.block(loop->regions[0]).ops) {
-    const OpKind kind = function.op(id).kind;
-    const int64_t a_lane = kind == OpKind::kDotI16                                ? 2
-                           : kind == OpKind::kDotU8S8 || kind == OpKind::kDotU8S7 ? 4
-                           : kind == OpKind::kFma                                 ? 1
-                                                                                  : 0;
-    if (a_lane == 0) continue;
+    const int64_t macs = MacsOf(function.op(id).kind);
+    if (macs == 0) continue;
     ++shape.rows;
-    shape.macs += a_lane * ir::kLanes * shape.inner_turns;
+    shape.macs += macs * shape.inner_turns;
+  }
+  // The first turn may stand before the loop. (A float fma of the outer loop is its epilogue.)
+  for (const ir::OpId id : function.block(outer->regions[0]).ops) {
+    const OpKind kind = function.op(id).kind;
+    if (shape.nested && kind != OpKind::kFma) shape.macs += MacsOf(kind);
   }
   if (shape.rows == 0 || shape.inner_turns < 1) return std::nullopt;
   return shape;

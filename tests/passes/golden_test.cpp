@@ -76,6 +76,8 @@ Status SetTarget(const std::string& setting, ir::TargetInfo& target) {
     target.pack_q7 = value;
   } else if (field == "sums_in_registers") {
     target.sums_in_registers = value != 0;
+  } else if (field == "fused_dot") {
+    target.fused_dot = value != 0;
   } else if (field == "seven_bit_dot") {
     target.seven_bit_dot = value != 0;
   } else {

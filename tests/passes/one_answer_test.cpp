@@ -80,6 +80,7 @@ TEST_P(OneAnswerTest, TargetsDoNotMatter) {
   targets[0].name = "12 rows, sums in registers, quads";
   targets[0].rows = 12;
   targets[0].sums_in_registers = true;
+  targets[0].fused_dot = true;
   targets[0].pack_q8 = targets[0].pack_q7 = 4;
   targets[1].name = "6 rows, quads";
   targets[1].pack_q8 = targets[1].pack_q7 = 4;
