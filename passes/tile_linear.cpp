@@ -176,7 +176,13 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
               .place.ptr;
   }
 
-  b_->For(b_->Index(0), b_->Index(panels), 1, [&](ValueId p) {
+  // The last unit may have fewer.
+  const int64_t all_panels = RoundUp(kernel_.type(linear.operands[1]).dims[0].size, kPanelColumns) / kPanelColumns;
+  ValueId unit_panels = b_->Index(panels);
+  if (all_panels % panels != 0) {
+    unit_panels = b_->Min(unit_panels, b_->Sub(b_->Index(all_panels), b_->Mul(u, b_->Index(panels))));
+  }
+  b_->For(b_->Index(0), unit_panels, 1, [&](ValueId p) {
     const ValueId index = b_->Add(b_->Mul(u, b_->Index(panels)), p);
     const ValueId w = b_->PtrAdd(pointer_.at(linear.operands[1]), b_->Mul(index, b_->Index(panel_bytes)));
     const ValueId panel_out = b_->PtrAdd(out, b_->Mul(p, b_->Index(kPanelColumns * kFloat)));

@@ -57,6 +57,22 @@ weight @w : f32[32,32]
   %s = add %y, %z : f32[B,32]
   return %s
 )"},
+    // Units of 64 columns, of which the last has 32: its other panels do not exist.
+    {"LastUnitIsNarrow", R"(
+weight @e : f32[50,96]
+weight @w : f32[96,96]
+weight @q : f32[32,96]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,96]
+  %y = linear %x, @w : f32[T,96]
+  %d = deinterleave %y {size=32, way=0, ways=2, granule=32} : f32[T,32]
+  %p = mean_pool %d : f32[B,32]
+  %m = mean_pool %y : f32[B,96]
+  %z = linear %m, @q : f32[B,32]
+  %s = add %z, %p : f32[B,32]
+  return %s
+)"},
     {"MlpWithoutGate", R"(
 weight @e : q8_0[50,64]
 weight @up : q8_0[96,64]

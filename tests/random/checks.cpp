@@ -69,12 +69,16 @@ class Checker {
       return Disagree(passed.disagreement->check, On(build, passed.disagreement->message));
     expected_ = std::move(passed.output);
     if (Stops("cuts", Cuts(passed.module))) return outcome_;
-    if (Stops("target", OtherTarget(*build.target))) return outcome_;
+    const codegen::Target& other = Other(*build.target);
+    const Result<ir::Module> lowered = Lowered(other);
+    // One weight in two layouts may be one layout for another target.
+    if (!lowered) return Refuse("target", fmt::format("{}: {}", other.name(), lowered.error().message));
+    if (Stops("target", OtherTarget(other, *lowered, *build.target))) return outcome_;
     if (!options_.code || RunCode(passed.module, build) || !options_.every_build) return outcome_;
     for (size_t i = 1; i < builds; ++i) {
       const Build& next = options_.builds[(program_.turn + i) % builds];
       const Result<ir::Module> module = Lowered(*next.target);
-      if (!module) return Disagree("code", On(next, module.error().message));
+      if (!module) return Refuse("code", On(next, module.error().message));
       if (RunCode(*module, next)) break;
     }
     return outcome_;
@@ -137,14 +141,17 @@ class Checker {
     return module;
   }
 
-  Status OtherTarget(const codegen::Target& target) const {
+  const codegen::Target& Other(const codegen::Target& target) const {
     std::vector<const codegen::Target*> others;
     for (const codegen::Target& other : codegen::Targets()) {
       if (other.name() != target.name()) others.push_back(&other);
     }
-    const codegen::Target& other = *others[program_.turn / options_.builds.size() % others.size()];
+    return *others[program_.turn / options_.builds.size() % others.size()];
+  }
+
+  // `module`: lowered for `other`.
+  Status OtherTarget(const codegen::Target& other, const ir::Module& module, const codegen::Target& target) const {
     const auto run = [&]() -> Status {
-      ASSIGN_OR_RETURN(const ir::Module module, Lowered(other));
       ASSIGN_OR_RETURN(const InterpreterOutput output, ir::Interpret(module, weights_, program_.batch));
       return Compare(output, expected_);
     };
