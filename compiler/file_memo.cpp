@@ -46,9 +46,10 @@ std::optional<Hash128> ReadMemo(std::span<const uint8_t> memo, const FileIdentit
 }
 
 std::optional<Hash128> FindMemo(const CacheFolder& folder, const FileIdentity& file) {
-  const auto memo = folder.Read(NameOf(file));
-  if (!memo || !*memo) return std::nullopt;
-  return ReadMemo((*memo)->bytes(), file);
+  const Result<std::optional<MappedFile>> read = folder.Read(NameOf(file));
+  if (!read) return std::nullopt;
+  const std::optional<MappedFile>& memo = *read;
+  return memo ? ReadMemo(memo->bytes(), file) : std::nullopt;
 }
 
 Status KeepMemo(const CacheFolder& folder, const FileContents& contents, int64_t now) {

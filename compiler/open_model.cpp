@@ -1,52 +1,25 @@
 #include "compiler/open_model.h"
 
-#include <pthread.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <utility>
 
 #include "codegen/target.h"
-#include "compiler/artifact_plan.h"
 #include "compiler/file_memo.h"
+#include "compiler/fresh_model.h"
 #include "runtime/chunked_table.h"
 #include "runtime/program_format.h"
 #include "support/check.h"
+#include "support/file_size_signal.h"
 
 namespace ggufc::compiler {
 namespace {
 
 using runtime::Embedder;
 using runtime::EmbedderParts;
-
-// Writing beyond the limit on the size of a file raises SIGXFSZ, which ends a program that has not said otherwise. In a
-// library that is no way to learn of a limit: while this lives, the error of write() is.
-class NoFileSizeSignal {
- public:
-  NoFileSizeSignal() {
-    sigemptyset(&signal_);
-    sigaddset(&signal_, SIGXFSZ);
-    sigset_t pending;
-    sigpending(&pending);
-    pending_before_ = sigismember(&pending, SIGXFSZ) == 1;
-    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
-  }
-  ~NoFileSizeSignal() {
-    // It comes to the thread that wrote, and waits: taken off before it is let in.
-    const timespec now = {};
-    if (!pending_before_) sigtimedwait(&signal_, nullptr, &now);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  NoFileSizeSignal(const NoFileSizeSignal&) = delete;
-  NoFileSizeSignal& operator=(const NoFileSizeSignal&) = delete;
-
- private:
-  sigset_t signal_ = {}, before_ = {};
-  bool pending_before_ = false;
-};
 
 int64_t NanosecondsNow() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -60,50 +33,12 @@ std::string AbsolutePath(const std::string& path) {
   return absolute;
 }
 
-// The hashes of its chunks. Pages go back to the system as they are read.
-std::vector<uint64_t> HashTable(const frontend::GgufFile& file, std::span<const uint8_t> table) {
-  constexpr size_t kSlice = 64 * runtime::kTableChunkBytes;
-  std::vector<uint64_t> hashes;
-  for (; !table.empty(); table = table.subspan(std::min(kSlice, table.size()))) {
-    const auto slice = table.first(std::min(kSlice, table.size()));
-    const std::vector<uint64_t> some = runtime::HashChunks(slice);
-    hashes.insert(hashes.end(), some.begin(), some.end());
-    file.Release(slice);
-  }
-  return hashes;
-}
-
 // Rows of `table`, which begins at `offset` of the model file.
 std::function<Status(int64_t, int64_t)> CheckOf(const runtime::ChunkedTable& table, int64_t offset) {
   return [&table, offset](int64_t place, int64_t bytes) { return table.Check(place - offset, bytes); };
 }
 
-std::string TableName(const std::string& path) {
-  return fmt::format("{}: embedding table, which is not what was compiled", path);
-}
-
 }  // namespace
-
-// What an embedder of a model that was just compiled refers to.
-struct OpenedModel::Fresh {
-  std::shared_ptr<Model> model;
-  CompiledModel compiled;
-  std::optional<codegen::LoadedCode> code;
-  runtime::PageMemory weights;
-  runtime::ModelInfo info;
-  uint64_t weights_hash = 0;
-  std::vector<uint64_t> table_hashes;  // empty: there are no hashes
-  runtime::ChunkedTable table;
-
-  Status Check() const {
-    if (table_hashes.empty()) return {};
-    if (const uint64_t hash = Hash64(weights.bytes()); hash != weights_hash) {
-      return Err(ErrorKind::kBadFile, "packed weights in memory: their hash is {:016x}, expected {:016x}",
-                 hash, weights_hash);
-    }
-    return table.CheckAll();
-  }
-};
 
 Result<std::unique_ptr<OpenedModel>> OpenedModel::Open(const std::string& path, OpenModelOptions options) {
   std::unique_ptr<OpenedModel> opened(new OpenedModel(path, std::move(options)));
@@ -133,7 +68,7 @@ Status OpenedModel::OpenFile() {
   ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path_));
   const FileIdentity identity = file.identity();
   if (folder_) contents_ = FindMemo(*folder_, identity);
-  if (contents_) FindEntry(file.bytes().size());
+  if (folder_ && contents_) FindEntry(*folder_, *contents_, file.bytes().size());
   if (cached_) {
     file_ = std::make_shared<const MappedFile>(std::move(file));
     return {};
@@ -141,7 +76,7 @@ Status OpenedModel::OpenFile() {
   ASSIGN_OR_RETURN(model_, Model::Read(std::move(file)));
   if (contents_ || !(folder_ || options_.hash_file)) return {};
   RETURN_IF_ERROR(HashContents(identity));
-  if (contents_ && folder_) FindEntry(model_->file().bytes().size());
+  if (folder_ && contents_) FindEntry(*folder_, *contents_, model_->file().bytes().size());
   return {};
 }
 
@@ -160,13 +95,14 @@ Status OpenedModel::HashContents(const FileIdentity& file) {
   }
   contents_ = contents->hash;
   if (!folder_) return {};
+  const NoFileSizeSignal no_signal;
   if (const Status kept = KeepMemo(*folder_, *contents, NanosecondsNow()); !kept) {
     WarnOnce(fmt::format("{}; going on without it", kept.error().message));
   }
   return {};
 }
 
-void OpenedModel::FindEntry(uint64_t model_bytes) {
+void OpenedModel::FindEntry(const CacheFolder& folder, const Hash128& contents, uint64_t model_bytes) {
   const Result<std::string> compiler = CompilerIdentity();
   if (!compiler) {
     WarnOnce(fmt::format("{}; going on without it", compiler.error().message));
@@ -174,24 +110,23 @@ void OpenedModel::FindEntry(uint64_t model_bytes) {
     return;
   }
   report_.cache = CacheUse::kMiss;
-  key_ = MakeCacheKey(*contents_, options_.compile, *compiler);
-  const std::string name = key_->FileName();
+  const CacheKey& key = key_.emplace(MakeCacheKey(contents, options_.compile, *compiler));
   Stopwatch watch;
   const auto read = [&]() -> Result<std::unique_ptr<CachedModel>> {
-    ASSIGN_OR_RETURN(std::optional<MappedFile> file, folder_->Read(name));
+    ASSIGN_OR_RETURN(std::optional<MappedFile> file, folder.Read(key.FileName()));
     if (!file) return nullptr;
-    return ReadEntry(std::move(*file), *key_, model_bytes);
+    return ReadEntry(std::move(*file), key, model_bytes);
   };
   Result<std::unique_ptr<CachedModel>> entry = read();
   watch.AddTo(report_.read);
   if (!entry) {
     WarnOnce(fmt::format("{}; the model is compiled again", entry.error().message));
-    folder_->Remove(name);
+    folder.Remove(key.FileName());
   } else if (*entry) {
     cached_ = std::move(*entry);
     report_.cache = CacheUse::kHit;
     report_.code_bytes = cached_->code_bytes;
-    folder_->MarkUsed(name);
+    folder.MarkUsed(key.FileName());
   }
 }
 
@@ -266,35 +201,12 @@ Result<std::unique_ptr<Embedder>> OpenedModel::EmbedderOfEntry(const runtime::Ex
   return Embedder::Create(std::move(parts), executor);
 }
 
-Result<std::shared_ptr<OpenedModel::Fresh>> OpenedModel::MakeFresh() {
-  auto fresh = std::make_shared<Fresh>();
-  fresh->model = model_;
-  ASSIGN_OR_RETURN(fresh->compiled,
-                   WithKind(ErrorKind::kBadFile, compiler::Compile(*model_, options_.compile)));
-  CompiledModel& compiled = fresh->compiled;
-  const runtime::Program& program = compiled.built.program;
-  const frontend::GgufFile& file = model_->file();
-  Stopwatch watch;
-  ASSIGN_OR_RETURN(fresh->code, codegen::LoadedCode::Load(compiled.object));
-  watch.AddTo(compiled.times.load);
-  ASSIGN_OR_RETURN(fresh->weights, runtime::PageMemory::Allocate(program.weights_bytes, "packed weights"));
-  PackWeights(file, compiled.built.jobs, fresh->weights.data());
-  watch.AddTo(compiled.times.pack);
-  ASSIGN_OR_RETURN(const frontend::Tensor* const table, TableOf(file, program));
-  fresh->info = InfoOf(*model_, options_.compile, *table, table->data.data() - file.bytes().data());
-  if (contents_) {
-    fresh->weights_hash = Hash64(fresh->weights.bytes());
-    fresh->table_hashes = HashTable(file, table->data);
-    fresh->table = runtime::ChunkedTable(table->data, fresh->table_hashes, TableName(path_));
-    watch.AddTo(report_.hash);
-  }
-  report_.code_bytes = compiled.object.size();
-  report_.compile = compiled.times;
-  return fresh;
-}
-
 Result<std::unique_ptr<Embedder>> OpenedModel::Compile(const runtime::ExecutorOptions& executor) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<Fresh> fresh, MakeFresh());
+  ASSIGN_OR_RETURN(const std::shared_ptr<FreshModel> fresh,
+                   FreshModel::Make(model_, options_.compile, contents_.has_value()));
+  report_.hash += fresh->hash_seconds;
+  report_.code_bytes = fresh->compiled.object.size();
+  report_.compile = fresh->compiled.times;
   if (folder_ && key_ && !tokenizer_) {
     if (const auto tokenizer = this->tokenizer(); !tokenizer) {
       WarnOnce(fmt::format("{}; the model is not stored", tokenizer.error().message));
@@ -313,7 +225,7 @@ Result<std::unique_ptr<Embedder>> OpenedModel::Compile(const runtime::ExecutorOp
   parts.target = options_.compile.target->name();
   parts.tokenizer = tokenizer_;
   parts.program = program;
-  ASSIGN_OR_RETURN(parts.kernels, LookupKernels(*fresh->code, program));
+  parts.kernels = fresh->kernels;
   parts.weights = fresh->weights.bytes();
   parts.tables = model_->file().bytes();
   if (contents_) parts.check_tables = CheckOf(fresh->table, fresh->info.table_offset);
@@ -323,7 +235,7 @@ Result<std::unique_ptr<Embedder>> OpenedModel::Compile(const runtime::ExecutorOp
   ASSIGN_OR_RETURN(std::unique_ptr<Embedder> embedder, Embedder::Create(std::move(parts), executor));
   if (folder_ && key_) {
     Stopwatch watch;
-    if (const Status stored = Store(*fresh, fingerprint); !stored) {
+    if (const Status stored = Store(*folder_, *key_, *fresh, fingerprint); !stored) {
       WarnOnce(fmt::format("{}; the model is not stored", stored.error().message));
     }
     watch.AddTo(report_.store);
@@ -331,10 +243,11 @@ Result<std::unique_ptr<Embedder>> OpenedModel::Compile(const runtime::ExecutorOp
   return embedder;
 }
 
-Status OpenedModel::Store(const Fresh& fresh, const runtime::FingerprintBytes& fingerprint) {
+Status OpenedModel::Store(const CacheFolder& folder, const CacheKey& key, const FreshModel& fresh,
+                          const runtime::FingerprintBytes& fingerprint) {
   EntryParts parts;
   parts.fingerprint = fingerprint;
-  parts.info = SerializeEntryInfo({.key = key_->text,
+  parts.info = SerializeEntryInfo({.key = key.text,
                                    .model = AbsolutePath(path_),
                                    .target = std::string(options_.compile.target->name()),
                                    .warnings = model_->warnings()});
@@ -353,12 +266,12 @@ Status OpenedModel::Store(const Fresh& fresh, const runtime::FingerprintBytes& f
     return Err("{}: the file was changed while it was compiled", path_);
   }
   const NoFileSizeSignal no_signal;
-  const std::string name = key_->FileName();
-  ASSIGN_OR_RETURN(OutputFile file, folder_->Write(name));
+  const std::string name = key.FileName();
+  ASSIGN_OR_RETURN(OutputFile file, folder.Write(name));
   RETURN_IF_ERROR(WriteEntry(file, parts));
   RETURN_IF_ERROR(file.Finish());
   report_.stored = true;
-  return folder_->Trim(options_.cache_bytes, name);
+  return folder.Trim(options_.cache_bytes, name);
 }
 
 }  // namespace ggufc::compiler

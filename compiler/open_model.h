@@ -51,6 +51,8 @@ struct OpenReport {
   uint64_t code_bytes = 0;
 };
 
+struct FreshModel;
+
 // Not for concurrent calls.
 class OpenedModel {
  public:
@@ -77,19 +79,17 @@ class OpenedModel {
   const OpenReport& report() const { return report_; }
 
  private:
-  struct Fresh;
-
   OpenedModel(std::string path, OpenModelOptions options)
       : path_(std::move(path)), options_(std::move(options)) {}
   void OpenCache();
   Status OpenFile();
   Status HashContents(const FileIdentity& file);
-  void FindEntry(uint64_t model_bytes);
+  void FindEntry(const CacheFolder& folder, const Hash128& contents, uint64_t model_bytes);
   void WarnOnce(std::string_view message);
   Result<std::unique_ptr<runtime::Embedder>> EmbedderOfEntry(const runtime::ExecutorOptions& executor);
   Result<std::unique_ptr<runtime::Embedder>> Compile(const runtime::ExecutorOptions& executor);
-  Result<std::shared_ptr<Fresh>> MakeFresh();
-  Status Store(const Fresh& fresh, const runtime::FingerprintBytes& fingerprint);
+  Status Store(const CacheFolder& folder, const CacheKey& key, const FreshModel& fresh,
+               const runtime::FingerprintBytes& fingerprint);
 
   const std::string path_;
   OpenModelOptions options_;
