@@ -145,7 +145,7 @@ class Ggufc {
   }
 
   embed(model, ids) {
-    const flags = ["embed", model, "--ids", ids.join(","), "--format", "jsonl", ...this.flags];
+    const flags = ["embed", model, "--no-cache", "--ids", ids.join(","), "--format", "jsonl", ...this.flags];
     return JSON.parse(execFileSync(this.command, flags, {encoding: "utf8", maxBuffer: 1 << 26})).embedding;
   }
 

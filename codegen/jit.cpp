@@ -63,6 +63,8 @@ Result<LoadedCode> LoadedCode::Load(std::span<const uint8_t> object,
   return LoadedCode(std::move(session));
 }
 
+const void* BackendCode() { return reinterpret_cast<const void*>(&llvm::orc::absoluteSymbols); }
+
 Result<void*> LoadedCode::Lookup(std::string_view name) const {
   auto& execution = session_->execution;
   const auto order =

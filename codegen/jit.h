@@ -39,4 +39,7 @@ class LoadedCode {
   std::unique_ptr<Session> session_;
 };
 
+// An address in LLVM's code: which LLVM it is that generates ours.
+const void* BackendCode();
+
 }  // namespace ggufc::codegen

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/fingerprint.h"
 #include "compiler/golden.h"
 #include "runtime/ggufc.h"
 #include "runtime/memory.h"

@@ -8,7 +8,6 @@
 #include "support/check.h"
 #include "support/hash.h"
 #include "support/text.h"
-#include "support/text.h"
 
 namespace ggufc::compiler {
 namespace {
@@ -16,7 +15,8 @@ namespace {
 using runtime::Arg;
 using runtime::ArgKind;
 
-// The one tensor that kernels read where it lies, the embedding table.
+}  // namespace
+
 Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const runtime::Program& program) {
   const frontend::Tensor* table = nullptr;
   for (const Arg& arg : program.args) {
@@ -25,8 +25,8 @@ Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const ru
                                           [](const frontend::Tensor& t) { return t.data.data(); });
     CHECK(tensor != file.tensors().end(), "no tensor at offset {}", arg.offset);
     if (table != nullptr && table != &*tensor) {
-      return Err("{}: tensors {} and {} are both read in place; an ahead-of-time model has one such table",
-                 file.path(), Quoted(table->name), Quoted(tensor->name));
+      return Err("{}: tensors {} and {} are both read in place; a model has one such table", file.path(),
+                 Quoted(table->name), Quoted(tensor->name));
     }
     table = &*tensor;
   }
@@ -34,7 +34,8 @@ Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const ru
   return table;
 }
 
-runtime::ModelInfo InfoOf(const Model& model, const CompileOptions& options, const frontend::Tensor& table) {
+runtime::ModelInfo InfoOf(const Model& model, const CompileOptions& options, const frontend::Tensor& table,
+                          int64_t table_offset) {
   const frontend::ModelConfig& config = model.config();
   runtime::ModelInfo info;
   // A model without a name, or with something else under that key, is one without a name.
@@ -49,12 +50,10 @@ runtime::ModelInfo InfoOf(const Model& model, const CompileOptions& options, con
   info.dims = options.dims > 0 ? options.dims : config.output_dim;
   info.vocab = config.vocab;
   info.context_length = config.context_length;
-  info.table_offset = 0;
+  info.table_offset = table_offset;
   info.table_row_bytes = static_cast<int64_t>(table.row_bytes());
   return info;
 }
-
-}  // namespace
 
 uint64_t LayoutHash(const frontend::GgufFile& file, const BuiltProgram& built,
                     const frontend::Tensor& table) {
@@ -112,7 +111,7 @@ Result<ArtifactPlan> PlanArtifact(const Model& model, const CompileOptions& opti
     if (std::ranges::find(plan.weights, part.layout, &WeightsPlan::layout) != plan.weights.end()) continue;
     plan.weights.push_back({part.layout, part.lowered.built.jobs, part.program.weights_bytes});
   }
-  plan.info = InfoOf(model, options, *plan.table);
+  plan.info = InfoOf(model, options, *plan.table, 0);
   return plan;
 }
 

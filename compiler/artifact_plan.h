@@ -46,6 +46,12 @@ struct ArtifactPlan {
 // themselves. Code and weights that differ in it refuse each other.
 uint64_t LayoutHash(const frontend::GgufFile& file, const BuiltProgram& built, const frontend::Tensor& table);
 
+// The one tensor that kernels read where it lies in the file, the embedding table.
+Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const runtime::Program& program);
+// What the model says about itself; its table begins at `table_offset`.
+runtime::ModelInfo InfoOf(const Model& model, const CompileOptions& options, const frontend::Tensor& table,
+                          int64_t table_offset);
+
 // Runs the passes for each of `targets`, which may come in any order and repeat. `options.target` does not matter.
 Result<ArtifactPlan> PlanArtifact(const Model& model, const CompileOptions& options,
                                   std::span<const codegen::Target* const> targets);

@@ -1,7 +1,6 @@
 #include "compiler/compile.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <utility>
 
@@ -10,19 +9,6 @@
 
 namespace ggufc::compiler {
 namespace {
-
-// Adds the seconds since it was made, or since it was last read, to `total`.
-class Stopwatch {
- public:
-  void AddTo(double& total) {
-    const auto now = std::chrono::steady_clock::now();
-    total += std::chrono::duration<double>(now - start_).count();
-    start_ = now;
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 const codegen::Target& TargetOf(const CompileOptions& options) {
   return options.target != nullptr ? *options.target : codegen::NativeTarget();
@@ -51,8 +37,13 @@ Status CheckWeights(const frontend::GgufFile& file, const ir::Module& module) {
 }  // namespace
 
 Result<std::unique_ptr<Model>> Model::Open(const std::string& path) {
+  ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
+  return Read(std::move(file));
+}
+
+Result<std::unique_ptr<Model>> Model::Read(MappedFile file) {
   std::unique_ptr<Model> model(new Model());
-  ASSIGN_OR_RETURN(model->file_, frontend::GgufFile::Open(path));
+  ASSIGN_OR_RETURN(model->file_, frontend::GgufFile::Read(std::move(file)));
   ASSIGN_OR_RETURN(model->config_, frontend::ReadModelConfig(model->file_));
   return model;
 }
@@ -137,6 +128,16 @@ Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
   return compiled;
 }
 
+Result<std::vector<runtime::KernelFn>> LookupKernels(const codegen::LoadedCode& code,
+                                                     const runtime::Program& program) {
+  std::vector<runtime::KernelFn> kernels;
+  for (const std::string& name : program.kernels) {
+    ASSIGN_OR_RETURN(void* const address, code.Lookup(name));
+    kernels.push_back(reinterpret_cast<runtime::KernelFn>(address));
+  }
+  return kernels;
+}
+
 Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel compiled,
                                              const runtime::ExecutorOptions& options) {
   std::unique_ptr<Engine> engine(new Engine(std::move(compiled)));
@@ -144,11 +145,7 @@ Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel c
   CompileTimes& times = engine->compiled_.times;
   Stopwatch watch;
   ASSIGN_OR_RETURN(codegen::LoadedCode code, codegen::LoadedCode::Load(engine->compiled_.object));
-  std::vector<runtime::KernelFn> kernels;
-  for (const std::string& name : built.program.kernels) {
-    ASSIGN_OR_RETURN(void* address, code.Lookup(name));
-    kernels.push_back(reinterpret_cast<runtime::KernelFn>(address));
-  }
+  ASSIGN_OR_RETURN(std::vector<runtime::KernelFn> kernels, LookupKernels(code, built.program));
   engine->code_ = std::move(code);
   watch.AddTo(times.load);
 

@@ -6,6 +6,7 @@
 //   Engine::Load   object code and weights in this process, ready to run
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,6 +42,7 @@ inline constexpr int kNumericsVersion = 2;
 class Model {
  public:
   static Result<std::unique_ptr<Model>> Open(const std::string& path);
+  static Result<std::unique_ptr<Model>> Read(MappedFile file);
 
   const frontend::GgufFile& file() const { return file_; }
   const frontend::ModelConfig& config() const { return config_; }
@@ -66,6 +68,19 @@ struct CompileOptions {
 // "i16", "i8", "i7".
 Result<ir::Scalar> ParseActivations(std::string_view name);
 const char* ActivationsName(ir::Scalar activations);
+
+// Adds the seconds since it was made, or since it was last read, to `total`.
+class Stopwatch {
+ public:
+  void AddTo(double& total) {
+    const auto now = std::chrono::steady_clock::now();
+    total += std::chrono::duration<double>(now - start_).count();
+    start_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 // Seconds of each step.
 struct CompileTimes {
@@ -95,6 +110,10 @@ Result<CompiledModel> Lower(const Model& model, const CompileOptions& options,
 // Runs `jobs`, whose sources are tensors of `file`, into `blob`, which is zeroed and as large as they ask for.
 void PackWeights(const frontend::GgufFile& file, std::span<const runtime::PackJob> jobs, uint8_t* blob);
 
+// The addresses of the program's kernels, in their order.
+Result<std::vector<runtime::KernelFn>> LookupKernels(const codegen::LoadedCode& code,
+                                                     const runtime::Program& program);
+
 // Compiled code and packed weights, ready to run.
 class Engine {
  public:
@@ -119,9 +138,5 @@ class Engine {
   runtime::PageMemory weights_;
   std::unique_ptr<runtime::Executor> executor_;
 };
-
-// 32 hex digits over everything that decides an output's bits: the file's bytes, dims, normalisation, activation mode and
-// numerics version. Reads the whole file once, without mapping it.
-Result<std::string> Fingerprint(const Model& model, const CompileOptions& options);
 
 }  // namespace ggufc::compiler

@@ -295,8 +295,13 @@ class GgufFile::Parser {
 };
 
 Result<GgufFile> GgufFile::Open(const std::string& path) {
+  ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
+  return Read(std::move(mapped));
+}
+
+Result<GgufFile> GgufFile::Read(MappedFile mapped) {
   GgufFile file;
-  ASSIGN_OR_RETURN(file.file_, MappedFile::Open(path));
+  file.file_ = std::move(mapped);
   RETURN_IF_ERROR(Parser(file).Run());
   return file;
 }

@@ -51,8 +51,10 @@ std::string ShapeText(std::span<const uint64_t> shape);
 class GgufFile {
  public:
   static Result<GgufFile> Open(const std::string& path);
+  static Result<GgufFile> Read(MappedFile mapped);
 
   const std::string& path() const { return file_.path(); }
+  const FileIdentity& identity() const { return file_.identity(); }
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
   // Tells the system that this tensor's data, or this part of bytes(), will not be needed soon. It stays readable.
   void Release(const Tensor& tensor) const { file_.Release(tensor.data); }

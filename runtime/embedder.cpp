@@ -16,13 +16,7 @@ Status CheckSame(std::string_view what, int64_t program, int64_t model) {
 }
 
 Status CheckParts(const EmbedderParts& parts) {
-  RETURN_IF_ERROR(CheckSame("dims", parts.program.dims, parts.info.dims));
-  RETURN_IF_ERROR(CheckSame("vocabulary", parts.program.vocab, parts.info.vocab));
-  RETURN_IF_ERROR(CheckSame("context length", parts.program.context_length, parts.info.context_length));
-  if (static_cast<int64_t>(parts.tokenizer.size()) != parts.info.vocab) {
-    return Err(ErrorKind::kMismatch, "vocabulary: the tokenizer has {} tokens, the model {}",
-               parts.tokenizer.size(), parts.info.vocab);
-  }
+  RETURN_IF_ERROR(CheckTogether(parts.info, parts.program, parts.tokenizer.get()));
   if (reinterpret_cast<uintptr_t>(parts.weights.data()) % kWeightsAlign != 0) {
     return Err(ErrorKind::kBadFile, "the packed weights do not lie at a multiple of {} bytes", kWeightsAlign);
   }
@@ -30,6 +24,15 @@ Status CheckParts(const EmbedderParts& parts) {
 }
 
 }  // namespace
+
+Status CheckTogether(const ModelInfo& info, const Program& program, const Tokenizer* tokenizer) {
+  RETURN_IF_ERROR(CheckSame("dims", program.dims, info.dims));
+  RETURN_IF_ERROR(CheckSame("vocabulary", program.vocab, info.vocab));
+  RETURN_IF_ERROR(CheckSame("context length", program.context_length, info.context_length));
+  if (tokenizer == nullptr || static_cast<int64_t>(tokenizer->size()) == info.vocab) return {};
+  return Err(ErrorKind::kMismatch, "vocabulary: the tokenizer has {} tokens, the model {}", tokenizer->size(),
+             info.vocab);
+}
 
 // Gathers sequences and runs them when another one would not fit: pieces are the chunks that the executor would cut.
 class Embedder::Batch {
@@ -49,7 +52,8 @@ class Embedder::Batch {
         return Err(ErrorKind::kTooLong, "{} {}: {} tokens (the model takes at most {})", noun_, index, before,
                    limit);
       }
-      embedder_.parts_.tokenizer.Truncate(ids, limit);
+      ASSIGN_OR_RETURN(const Tokenizer* const tokenizer, embedder_.GetTokenizer());
+      tokenizer->Truncate(ids, limit);
     }
     if (output_.tokens_kept != nullptr) output_.tokens_kept[index] = static_cast<int64_t>(ids.size());
     if (output_.tokens_dropped != nullptr) {
@@ -64,13 +68,11 @@ class Embedder::Batch {
   // Runs what has been gathered.
   Status Flush() {
     if (lengths_.empty()) return {};
-    RETURN_IF_ERROR(embedder_.CheckRows(ids_));
     const size_t dims = embedder_.dims();
     float* const out = output_.vectors + first_ * output_.stride;
     const bool dense = output_.stride == dims || lengths_.size() == 1;
     if (!dense) gathered_.resize(lengths_.size() * dims);
-    RETURN_IF_ERROR(
-        embedder_.executor_->Run(ids_, lengths_, dense ? out : gathered_.data(), {noun_, first_}));
+    RETURN_IF_ERROR(embedder_.Run(ids_, lengths_, dense ? out : gathered_.data(), {noun_, first_}));
     for (size_t i = 0; !dense && i < lengths_.size(); ++i) {
       std::copy_n(gathered_.begin() + static_cast<ptrdiff_t>(i * dims), dims, out + i * output_.stride);
     }
@@ -117,9 +119,10 @@ Result<int64_t> Embedder::Tokenize(const Text& text, const EmbedOptions& options
     return Err(ErrorKind::kTooLong, "the text has {} bytes (the limit is {})", all.size(),
                Tokenizer::kMaxTextBytes);
   }
-  RETURN_IF_ERROR(parts_.tokenizer.Encode(all, ids, {.parse_control = options.parse_control}));
+  ASSIGN_OR_RETURN(const Tokenizer* const tokenizer, GetTokenizer());
+  RETURN_IF_ERROR(tokenizer->Encode(all, ids, {.parse_control = options.parse_control}));
   const size_t before = ids.size();
-  if (options.truncate) parts_.tokenizer.Truncate(ids, context_length());
+  if (options.truncate) tokenizer->Truncate(ids, context_length());
   return static_cast<int64_t>(before - ids.size());
 }
 
@@ -169,11 +172,23 @@ Status Embedder::EmbedIds(std::span<const int32_t> ids, std::span<const size_t> 
   return batch.Flush();
 }
 
-// Of ids that lie in the vocabulary.
+Result<const Tokenizer*> Embedder::GetTokenizer() const {
+  if (!parts_.tokenizer) return Err("the model has no tokenizer: it takes token ids only");
+  return parts_.tokenizer.get();
+}
+
+Status Embedder::Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
+                     const SequenceNames& names) {
+  RETURN_IF_ERROR(CheckRows(ids));
+  return executor_->Run(ids, lengths, out, names);
+}
+
+// Ids outside the vocabulary are found by the executor, which says of which sequence they are.
 Status Embedder::CheckRows(std::span<const int32_t> ids) const {
   if (!parts_.check_tables) return {};
   const int64_t row = parts_.info.table_row_bytes;
   for (const int32_t id : ids) {
+    if (id < 0 || id >= parts_.info.vocab) continue;
     RETURN_IF_ERROR(
         WithKind(ErrorKind::kBadFile, parts_.check_tables(parts_.info.table_offset + id * row, row)));
   }

@@ -31,7 +31,7 @@ struct EmbedderParts {
   ModelInfo info = {};
   FingerprintBytes fingerprint = {};
   std::string target = {};  // whose code it is
-  Tokenizer tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer = {};  // may be null: then only token ids can be embedded
   Program program = {};
   std::vector<KernelFn> kernels = {};
   std::span<const uint8_t> weights = {};  // from a multiple of 64 on
@@ -44,6 +44,9 @@ struct EmbedderParts {
   std::function<Status()> check_all = {};
   std::shared_ptr<void> keep_alive = {};  // owns what the spans, kernels and functions above refer to
 };
+
+// Whether they are of one model. `tokenizer` may be null.
+Status CheckTogether(const ModelInfo& info, const Program& program, const Tokenizer* tokenizer);
 
 struct EmbedOptions {
   bool truncate = false;      // what is too long loses tokens at its end, but keeps EOS; else it is an error
@@ -76,6 +79,10 @@ class Embedder {
   Status EmbedTexts(size_t count, const std::function<Text(size_t)>& text_at, const EmbedOptions& options,
                     const EmbedOutput& output);
 
+  // As Executor::Run, but the rows of the table are checked first. What all others end in.
+  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
+             const SequenceNames& names = {});
+
   // Of token ids, taken as they are. `ids`: all sequences, one after another; `lengths`: ids of each, at least 1.
   Status EmbedIds(std::span<const int32_t> ids, std::span<const size_t> lengths, bool truncate,
                   const EmbedOutput& output);
@@ -94,7 +101,6 @@ class Embedder {
   const std::string& target() const { return parts_.target; }
   const std::string& fingerprint() const { return fingerprint_text_; }
   const ModelInfo& info() const { return parts_.info; }
-  const Tokenizer& tokenizer() const { return parts_.tokenizer; }
   Executor& executor() { return *executor_; }
   const Executor& executor() const { return *executor_; }
 
@@ -102,6 +108,7 @@ class Embedder {
   class Batch;
   explicit Embedder(EmbedderParts parts);
   Status CheckRows(std::span<const int32_t> ids) const;
+  Result<const Tokenizer*> GetTokenizer() const;
   Status VerifyOne(const GoldenVector& golden);
 
   EmbedderParts parts_;  // without program and kernels, which the executor has

@@ -7,13 +7,12 @@
 // SIGBUS when they are touched. Writers therefore make a new file and rename it over the old one.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "runtime/chunked_table.h"
 #include "runtime/image_format.h"
 #include "support/mapped_file.h"
 #include "support/result.h"
@@ -29,6 +28,7 @@ class Image {
 
   // Maps the file read-only. Reads the header, the table of sections and the table hashes.
   static Result<Image> Open(const std::string& path);
+  static Result<Image> FromFile(MappedFile file);
   // The same of an image that lies in memory from a multiple of kMemoryAlign on; `bytes` must outlive the
   // image. `name` stands for the file's in errors.
   static Result<Image> FromMemory(std::span<const uint8_t> bytes, std::string name);
@@ -44,9 +44,8 @@ class Image {
   // out unread: see CheckTables. A section that is not there is an error.
   Result<std::span<const uint8_t>> Get(SectionKind kind, uint64_t id = 0) const;
 
-  // Compares the chunks of kTables that [offset, offset + bytes) touches with their hashes, each chunk once
-  // in the image's life (a damaged one, each time). Bytes are counted from the section's start. Lock-free.
-  Status CheckTables(int64_t offset, int64_t bytes) const;
+  // See ChunkedTable::Check. Bytes are counted from the start of kTables.
+  Status CheckTables(int64_t offset, int64_t bytes) const { return tables_.Check(offset, bytes); }
 
   // Everything: all sections, all chunks, and that what lies between sections is zero.
   Status CheckAll() const;
@@ -60,17 +59,13 @@ class Image {
   const SectionEntry* Find(SectionKind kind, uint64_t id) const;
   std::span<const uint8_t> BytesOf(const SectionEntry& section) const;
   Result<std::span<const uint8_t>> Checked(const SectionEntry& section) const;
-  Status CheckChunk(size_t chunk) const;
 
   std::string name_;
   MappedFile file_;  // of Open
   std::span<const uint8_t> bytes_;
   FingerprintBytes fingerprint_ = {};
   std::vector<SectionEntry> sections_;
-  // Of kTables, if there is one.
-  std::span<const uint8_t> tables_;
-  std::span<const uint64_t> chunk_hashes_;
-  std::unique_ptr<std::atomic<uint8_t>[]> chunk_checked_;  // 1: equal to its hash
+  ChunkedTable tables_;  // kTables, if there is one
 };
 
 }  // namespace ggufc::runtime

@@ -34,6 +34,8 @@ const char* SectionName(SectionKind kind) {
       return "program";
     case SectionKind::kCode:
       return "code";
+    case SectionKind::kEntry:
+      return "entry";
   }
   return "unknown";
 }

@@ -30,10 +30,13 @@ enum class SectionKind : uint32_t {
   kTokenizer = 2,    // Tokenizer::Serialize(), used in place
   kWeights = 3,      // packed weights; id: layout hash, several targets may share one
   kTables = 4,       // tensors that kernels read in place: Program arguments of kind kFile point into it
-  kTableHashes = 5,  // uint64, Hash64 of each kTableChunkBytes of kTables, the last one shorter
+  // uint64, Hash64 of each kTableChunkBytes of kTables, the last one shorter. In a cache entry, which has no kTables, of
+  // the embedding table in the model file.
+  kTableHashes = 5,
   kGolden = 6,       // SerializeGolden() (runtime/model_info.h)
   kProgram = 7,      // SerializeProgram() (runtime/program_format.h); id: layout hash of its weights
   kCode = 8,         // an object file; id as of its kProgram
+  kEntry = 9,        // of a cache entry: what it is the result of (compiler/cache_entry.h)
 };
 
 // "weights" for kWeights and so on; "unknown" for what is none of them.

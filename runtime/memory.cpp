@@ -1,6 +1,7 @@
 #include "runtime/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -56,6 +57,17 @@ PageMemory& PageMemory::operator=(PageMemory&& other) noexcept {
 
 PageMemory::~PageMemory() {
   if (data_ != nullptr) munmap(data_, mapped_);
+}
+
+Status PopulatePages(std::span<const uint8_t> bytes) {
+#ifdef MADV_POPULATE_READ
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
+  if (madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ) == 0) return {};
+  if (errno == EFAULT) return Err(ErrorKind::kIo, "cannot be read, or the file was cut short while open");
+#endif
+  return {};
 }
 
 }  // namespace ggufc::runtime

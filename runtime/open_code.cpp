@@ -117,7 +117,7 @@ Result<EmbedderParts> ReadImage(const Image& image, uint64_t layout) {
     ASSIGN_OR_RETURN(const ModelInfo info, WithContext(image.name(), ParseModelInfo(model)));
     ASSIGN_OR_RETURN(const auto tables, image.Get(SectionKind::kTokenizer));
     ASSIGN_OR_RETURN(Tokenizer tokenizer, WithContext(image.name(), Tokenizer::FromBytes(tables)));
-    EmbedderParts parts{.info = info, .tokenizer = std::move(tokenizer)};
+    EmbedderParts parts{.info = info, .tokenizer = std::make_shared<const Tokenizer>(std::move(tokenizer))};
     ASSIGN_OR_RETURN(parts.weights, image.Get(SectionKind::kWeights, layout));
     ASSIGN_OR_RETURN(parts.tables, image.Get(SectionKind::kTables));
     if (image.Has(SectionKind::kGolden)) {

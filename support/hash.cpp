@@ -1,5 +1,7 @@
 #include "support/hash.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #define XXH_INLINE_ALL
@@ -23,5 +25,30 @@ void Hash64Stream::Update(std::span<const uint8_t> bytes) {
 }
 
 uint64_t Hash64Stream::Digest() const { return XXH3_64bits_digest(&state_->xxh3); }
+
+std::string Hash128::Text() const { return fmt::format("{:016x}{:016x}", high, low); }
+
+struct Hash128Stream::State {
+  XXH3_state_t xxh3;
+};
+
+Hash128Stream::Hash128Stream() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->xxh3); }
+Hash128Stream::Hash128Stream(Hash128Stream&&) noexcept = default;
+Hash128Stream& Hash128Stream::operator=(Hash128Stream&&) noexcept = default;
+Hash128Stream::~Hash128Stream() = default;
+
+void Hash128Stream::Update(std::span<const uint8_t> bytes) {
+  XXH3_128bits_update(&state_->xxh3, bytes.data(), bytes.size());
+}
+
+Hash128 Hash128Stream::Digest() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state_->xxh3);
+  return {hash.high64, hash.low64};
+}
+
+Hash128 HashText128(std::string_view text) {
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return {hash.high64, hash.low64};
+}
 
 }  // namespace ggufc

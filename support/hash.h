@@ -1,9 +1,12 @@
-// XXH3-64 (xxHash 0.8, seed 0): the checksum of files that ggufc writes. It finds accidents, not forgeries.
+// XXH3 (xxHash 0.8, seed 0): with 64 bits the checksum of files that ggufc writes, with 128 the name of contents. It
+// finds accidents, not forgeries.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace ggufc {
 
@@ -25,5 +28,30 @@ class Hash64Stream {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+struct Hash128 {
+  uint64_t high = 0, low = 0;
+
+  bool operator==(const Hash128&) const = default;
+  std::string Text() const;  // 32 hex digits
+};
+
+// As Hash64Stream.
+class Hash128Stream {
+ public:
+  Hash128Stream();
+  Hash128Stream(Hash128Stream&&) noexcept;
+  Hash128Stream& operator=(Hash128Stream&&) noexcept;
+  ~Hash128Stream();
+
+  void Update(std::span<const uint8_t> bytes);
+  Hash128 Digest() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+Hash128 HashText128(std::string_view text);
 
 }  // namespace ggufc

@@ -10,6 +10,19 @@
 
 namespace ggufc {
 
+FileIdentity IdentityOf(const struct stat& info) {
+  const auto nanoseconds = [](const timespec& time) {
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  return {.device = info.st_dev,
+          .inode = info.st_ino,
+          .bytes = static_cast<uint64_t>(info.st_size),
+          .modified = nanoseconds(info.st_mtim),
+          .changed = nanoseconds(info.st_ctim),
+          .owner = info.st_uid,
+          .mode = info.st_mode & 07777};
+}
+
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   // Without O_NONBLOCK a pipe would be waited for; regular files do not mind it.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -25,6 +38,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   }
   MappedFile file;
   file.path_ = path;
+  file.identity_ = IdentityOf(info);
   file.size_ = static_cast<size_t>(info.st_size);
   void* address = mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd, 0);
   const int error = errno;
@@ -43,6 +57,7 @@ void MappedFile::Release(std::span<const uint8_t> part) const {
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;

@@ -1,6 +1,7 @@
 // ggufc embed: documents in, vectors out, a bounded number of documents at a time.
 #include <chrono>
 
+#include "compiler/open_model.h"
 #include "tools/command_line.h"
 #include "tools/encode.h"
 #include "tools/report.h"
@@ -17,8 +18,8 @@ constexpr size_t kBatchTokens = size_t{1} << 16;
 constexpr CommandHelp kHelp = {
     "embed", "MODEL [TEXT...] [options]",
     "Compiles MODEL for this CPU, runs it on each document and writes one vector a document. A document is\n"
-    "a TEXT, a list of --ids, or a line of --input. BOS and EOS are added to texts, and a prompt if asked "
-    "for.",
+    "a TEXT, a list of --ids, or a line of --input. BOS and EOS are added to texts, and a prompt if asked\n"
+    "for. What was compiled is kept for the next time (ggufc cache).",
     R"(Formats:
   jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding",
          and behind "tokens" there is "dropped":3 where --overlength truncate cut 3 tokens off
@@ -40,7 +41,7 @@ struct EmbedFlags {
   std::string overlength = "error";
   int threads = 0;
   bool stats = false;
-  bool no_cache = false;  // there is no cache; scripts that must not use one can say so
+  bool no_cache = false;
 };
 
 struct Batch {
@@ -81,26 +82,48 @@ Status ReadBatch(DocumentSource& source, Encoder& encoder, bool truncate, Trunca
   return {};
 }
 
-void PrintStats(const compiler::Model& model, const compiler::Engine& engine, const std::string& fingerprint,
+std::string CacheLine(const compiler::OpenReport& report) {
+  const auto seconds = [](std::string_view what, double time) {
+    return time > 0 ? fmt::format(", {} {:.3f} s", what, time) : std::string();
+  };
+  switch (report.cache) {
+    case compiler::CacheUse::kHit:
+      return fmt::format("hit: read {:.3f} s{}", report.read, seconds("hash of the model", report.hash));
+    case compiler::CacheUse::kMiss:
+      return fmt::format("miss: {}{}{}", report.stored ? "stored" : "not stored",
+                         seconds("hash of the model", report.hash), seconds("store", report.store));
+    case compiler::CacheUse::kOff:
+      break;
+  }
+  return "off";
+}
+
+void PrintStats(const compiler::OpenedModel& model, const runtime::Embedder& embedder,
                 const EmbedFlags& flags, const Totals& totals, const TruncationReport& truncated) {
-  const compiler::CompiledModel& compiled = engine.compiled();
-  const compiler::CompileTimes& times = compiled.times;
-  const runtime::ExecutorStats stats = engine.executor().stats();
-  const frontend::ModelConfig& config = model.config();
+  const compiler::OpenReport& report = model.report();
+  const compiler::CompileTimes& times = report.compile;
+  const runtime::Program& program = embedder.executor().program();
+  const runtime::ExecutorStats stats = embedder.executor().stats();
+  const runtime::ModelInfo& info = embedder.info();
   std::string out;
-  out += fmt::format("model        {} ({}, {} layers, {} bytes)\n", model.file().path(), config.architecture,
-                     config.layers, Grouped(static_cast<int64_t>(model.file().bytes().size())));
-  out += fmt::format("fingerprint  {}\n", fingerprint);
-  out += fmt::format("target       {}, activations {}, {} thread{}\n", compiled.target->name(),
+  out += fmt::format("model        {} ({}, {} layers, {} bytes)\n", flags.model.model,
+                     runtime::TextOf(info.architecture), info.layers,
+                     Grouped(static_cast<int64_t>(model.bytes().size())));
+  out += fmt::format("fingerprint  {}\n", embedder.fingerprint());
+  out += fmt::format("target       {}, activations {}, {} thread{}\n", embedder.target(),
                      flags.model.activations, stats.threads, stats.threads == 1 ? "" : "s");
-  out += fmt::format(
-      "compile      {:.3f} s: import {:.3f}, passes {:.3f}, check {:.3f}, codegen {:.3f}, load {:.3f}, pack "
-      "{:.3f}\n",
-      times.Total(), times.import, times.passes, times.check, times.codegen, times.load, times.pack);
+  out += fmt::format("cache        {}\n", CacheLine(report));
+  if (!model.cached()) {
+    out += fmt::format(
+        "compile      {:.3f} s: import {:.3f}, passes {:.3f}, check {:.3f}, codegen {:.3f}, load {:.3f}, "
+        "pack "
+        "{:.3f}\n",
+        times.Total(), times.import, times.passes, times.check, times.codegen, times.load, times.pack);
+  }
   out += fmt::format("code         {} bytes of object, {} kernels, {} steps\n",
-                     Grouped(static_cast<int64_t>(compiled.object.size())),
-                     compiled.built.program.kernels.size(), compiled.built.program.steps.size());
-  out += fmt::format("weights      {} bytes packed\n", Grouped(compiled.built.program.weights_bytes));
+                     Grouped(static_cast<int64_t>(report.code_bytes)), program.kernels.size(),
+                     program.steps.size());
+  out += fmt::format("weights      {} bytes packed\n", Grouped(program.weights_bytes));
   out += fmt::format("documents    {}, {} tokens; read and tokenized in {:.3f} s\n",
                      Grouped(totals.documents), Grouped(totals.tokens), totals.encode);
   out += fmt::format("truncated    {} documents: {} tokens kept, {} dropped\n",
@@ -111,7 +134,7 @@ void PrintStats(const compiler::Model& model, const compiler::Engine& engine, co
   out += fmt::format("memory       peak {} bytes, arena {}, scratch {}\n", Grouped(PeakMemory()),
                      Grouped(stats.arena_bytes), Grouped(stats.scratch_bytes));
   std::vector<std::vector<std::string>> rows = {{"kernel", "calls", "ms", "share"}};
-  const std::vector<KernelTime> kernels = KernelTimes(engine.executor().program(), stats.step_nanoseconds);
+  const std::vector<KernelTime> kernels = KernelTimes(program, stats.step_nanoseconds);
   double sum = 0;
   for (const KernelTime& kernel : kernels) sum += kernel.seconds;
   for (const KernelTime& kernel : kernels) {
@@ -122,11 +145,37 @@ void PrintStats(const compiler::Model& model, const compiler::Engine& engine, co
   PrintToStderr(out + Table(rows, ""));
 }
 
+// As a model that was compiled once has it, too.
+Result<std::unique_ptr<compiler::OpenedModel>> OpenThroughCache(const EmbedFlags& flags) {
+  compiler::OpenModelOptions options;
+  ASSIGN_OR_RETURN(options.compile, flags.model.Options());
+  if (!flags.no_cache) options.cache_folder = CacheFolderOfUser();
+  options.hash_file = flags.stats;  // for the fingerprint
+  options.warn = [](std::string_view message) { Warn(message); };
+  ASSIGN_OR_RETURN(std::unique_ptr<compiler::OpenedModel> model,
+                   compiler::OpenedModel::Open(flags.model.model, std::move(options)));
+  for (const std::string& warning : model->warnings()) {
+    Warn(fmt::format("{}: {}", flags.model.model, warning));
+  }
+  return model;
+}
+
+Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(compiler::OpenedModel& model,
+                                                        const EmbedFlags& flags) {
+  ASSIGN_OR_RETURN(const codegen::Target* const target, codegen::FindTarget(flags.model.target));
+  RETURN_IF_ERROR(CheckTargetRuns(*target));
+  Progress progress;
+  if (!model.cached()) progress.Show("compiling ...");
+  runtime::ExecutorOptions executor;
+  executor.threads = flags.threads;
+  executor.profile = flags.stats;
+  return model.MakeEmbedder(executor);
+}
+
 Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
-  ASSIGN_OR_RETURN(const compiler::CompileOptions options, flags.model.Options());
-  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Model> model, OpenModel(flags.model.model));
+  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::OpenedModel> model, OpenThroughCache(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
-  Encoder encoder(*model, flags.input);
+  Encoder encoder([&] { return model->tokenizer(); }, {model->vocab(), model->context_length()}, flags.input);
   const bool truncate = flags.overlength == "truncate";
   Totals totals;
   Batch batch;
@@ -143,17 +192,16 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
   };
   // Before the work of compiling: most mistakes show here.
   RETURN_IF_ERROR(read());
-  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Engine> engine,
-                   MakeEngine(*model, options, flags.threads, flags.stats));
-  const auto dims = static_cast<size_t>(engine->dims());
+  ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Embedder> embedder, MakeEmbedder(*model, flags));
+  const size_t dims = embedder->dims();
   ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer,
-                   MakeVectorWriter(flags.format, flags.output, engine->dims()));
+                   MakeVectorWriter(flags.format, flags.output, static_cast<int64_t>(dims)));
   std::vector<float> vectors;
   while (!batch.lengths.empty()) {
     vectors.resize(batch.lengths.size() * dims);
     const auto start = std::chrono::steady_clock::now();
     RETURN_IF_ERROR(WithContext(
-        flags.model.model, engine->Run(batch.ids, batch.lengths, vectors.data(), {.each = batch.where})));
+        flags.model.model, embedder->Run(batch.ids, batch.lengths, vectors.data(), {.each = batch.where})));
     totals.run += SecondsSince(start);
     totals.tokens += static_cast<int64_t>(batch.ids.size());
     for (size_t i = 0; i < batch.lengths.size(); ++i) {
@@ -166,13 +214,9 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
     RETURN_IF_ERROR(read());
   }
   progress.Clear();
-  std::string fingerprint;
-  if (flags.stats) {
-    ASSIGN_OR_RETURN(fingerprint, compiler::Fingerprint(*model, options));
-  }
   RETURN_IF_ERROR(writer->Finish());
   truncated.Finish();
-  if (flags.stats) PrintStats(*model, *engine, fingerprint, flags, totals, truncated);
+  if (flags.stats) PrintStats(*model, *embedder, flags, totals, truncated);
   return {};
 }
 
@@ -203,7 +247,8 @@ int RunEmbed(const Arguments& arguments) {
   flags.model.AddTarget(line.app());
   line.app().add_flag("--stats", flags.stats,
                       "print compile times, sizes, speed and time of each kernel to stderr");
-  line.app().add_flag("--no-cache", flags.no_cache)->group("");
+  line.app().add_flag("--no-cache", flags.no_cache,
+                      "compile, whatever the cache has, and keep nothing (see ggufc cache --help)");
   if (const auto status = line.Parse(arguments)) return *status;
   if (const Status status = flags.input.Check(line.texts()); !status)
     return line.UsageError(status.error().message);

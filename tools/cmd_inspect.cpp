@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "compiler/fingerprint.h"
 #include "support/output_file.h"
 #include "tools/command_line.h"
 #include "tools/report.h"

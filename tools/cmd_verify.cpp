@@ -13,6 +13,7 @@
 #include "codegen/jit.h"
 #include "codegen/target.h"
 #include "compiler/compile.h"
+#include "compiler/fingerprint.h"
 #include "runtime/code.h"
 #include "runtime/image.h"
 #include "runtime/model_info.h"

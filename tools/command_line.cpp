@@ -1,6 +1,9 @@
 #include "tools/command_line.h"
 
+#include <cstdlib>
+
 #include "codegen/target.h"
+#include "compiler/cache_folder.h"
 
 namespace ggufc::tools {
 
@@ -50,13 +53,20 @@ Result<std::unique_ptr<compiler::Model>> OpenModel(const std::string& path) {
   return model;
 }
 
+std::string CacheFolderOfUser() {
+  return compiler::DefaultCacheFolder(std::getenv("XDG_CACHE_HOME"), std::getenv("HOME"));
+}
+
+Status CheckTargetRuns(const codegen::Target& target) {
+  if (codegen::HostRuns(target)) return {};
+  return Err("--target {}: this machine cannot run its code (the best it runs is {})", target.name(),
+             codegen::NativeTarget().name());
+}
+
 Result<std::unique_ptr<compiler::Engine>> MakeEngine(const compiler::Model& model,
                                                      const compiler::CompileOptions& options, int threads,
                                                      bool profile) {
-  if (!codegen::HostRuns(*options.target)) {
-    return Err("--target {}: this machine cannot run its code (the best it runs is {})",
-               options.target->name(), codegen::NativeTarget().name());
-  }
+  RETURN_IF_ERROR(CheckTargetRuns(*options.target));
   Progress progress;
   progress.Show("compiling ...");
   Result<compiler::CompiledModel> compiled = compiler::Compile(model, options);

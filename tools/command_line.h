@@ -29,6 +29,10 @@ struct ModelFlags {
 
 // Opens the model and prints its warnings.
 Result<std::unique_ptr<compiler::Model>> OpenModel(const std::string& path);
+// Where this user's cache is; empty where the environment does not say.
+std::string CacheFolderOfUser();
+// Whether this machine runs the target's code.
+Status CheckTargetRuns(const codegen::Target& target);
 // Compiles and loads for this machine.
 Result<std::unique_ptr<compiler::Engine>> MakeEngine(const compiler::Model& model,
                                                      const compiler::CompileOptions& options, int threads,

@@ -6,6 +6,7 @@
 namespace ggufc::tools {
 
 int RunEmbed(const Arguments& arguments);
+int RunCache(const Arguments& arguments);
 int RunTokenize(const Arguments& arguments);
 int RunInspect(const Arguments& arguments);
 int RunDump(const Arguments& arguments);

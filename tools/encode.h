@@ -2,19 +2,34 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "compiler/compile.h"
+#include "runtime/tokenizer.h"
 #include "support/result.h"
 #include "tools/input_flags.h"
 
 namespace ggufc::tools {
 
+// What a model takes.
+struct EncoderLimits {
+  int64_t vocab = 0;
+  int64_t context_length = 0;
+};
+
 class Encoder {
  public:
-  // `flags` has passed Check; it and the model must outlive the encoder.
-  Encoder(compiler::Model& model, const InputFlags& flags) : model_(model), flags_(flags) {}
+  // Asked for the tokenizer when one is needed: making it takes time, and documents of token ids need none.
+  using GetTokenizer = std::function<Result<const runtime::Tokenizer*>()>;
+
+  // `flags` has passed Check; it and what the tokenizer comes from must outlive the encoder.
+  Encoder(GetTokenizer tokenizer, const EncoderLimits& limits, const InputFlags& flags)
+      : tokenizer_(std::move(tokenizer)), limits_(limits), flags_(flags) {}
+  Encoder(compiler::Model& model, const InputFlags& flags)
+      : Encoder([&model] { return model.tokenizer(); }, {model.config().vocab, model.config().context_length},
+                flags) {}
 
   // The document's ids as they are; of a text, its prompt and itself with BOS and EOS. The error names the
   // document.
@@ -25,7 +40,8 @@ class Encoder {
   Result<int64_t> EncodeForModel(Document& document, bool truncate, std::vector<int32_t>& ids);
 
  private:
-  compiler::Model& model_;
+  const GetTokenizer tokenizer_;
+  const EncoderLimits limits_;
   const InputFlags& flags_;
 };
 

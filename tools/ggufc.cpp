@@ -21,6 +21,7 @@ struct Command {
 // In the order of --help.
 constexpr Command kCommands[] = {
     {"embed", "texts in, embeddings out", RunEmbed},
+    {"cache", "what embed has kept of earlier compilations", RunCache},
     {"tokenize", "the token ids of texts", RunTokenize},
     {"inspect", "what is in a model file, and what will be compiled", RunInspect},
     {"bench", "how fast a model runs on this machine", RunBench},

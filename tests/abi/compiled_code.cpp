@@ -3,6 +3,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "compiler/fingerprint.h"
 #include "frontend/gguf_reader.h"
 #include "runtime/program_format.h"
 #include "runtime/weight_packer.h"

@@ -1,10 +1,13 @@
 // The C++ wrapper, included as a program would: without anything of ours but it and the generated open function.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <type_traits>
 
 #include "open_tiny.h"
 #include "runtime/ggufc.hpp"
+#include "runtime/ggufc_compiler.hpp"
 
 namespace {
 
@@ -103,6 +106,30 @@ TEST(WrapperTest, ErrorsAreExceptions) {
   expect(GGUFC_INVALID_ARGUMENT, "fewer ids than there are", [&] { model.EmbedIds(ids, fewer); });
   expect(GGUFC_TOO_LONG, "text 0: ", [&] { model.Embed(std::string(3000, 'z')); });
   expect(GGUFC_IO, "missing", [&] { ggufc::Model(OpenTiny, "missing"); });
+}
+
+TEST(WrapperTest, CompilesModels) {
+  const char* const path = GGUFC_TEST_DATA "/tiny-q8_0.gguf";
+  const ggufc::Model model = ggufc::Compile(path, {.threads = 1, .dims = 32, .cache = false});
+  EXPECT_EQ(model.dims(), 32u);
+  EXPECT_EQ(model.Embed("hello world").size(), 32u);
+  EXPECT_EQ(model.Verify(), 0u);
+  const std::string folder = testing::TempDir() + "ggufc-wrapper-" + std::to_string(getpid());
+  ggufc::CompileOptions options;
+  options.cache_folder = folder.c_str();
+  options.normalize = false;
+  options.activations = "i8";
+  options.target = "generic";
+  const ggufc::Model first = ggufc::Compile(path, options), second = ggufc::Compile(path, options);
+  EXPECT_EQ(second.target(), "generic");
+  EXPECT_EQ(first.Embed("hello world"), second.Embed("hello world"));
+  EXPECT_TRUE(std::filesystem::remove_all(folder) > 1);
+  try {
+    ggufc::Compile("/no/such/file", {.cache = false});
+    FAIL() << "no exception";
+  } catch (const ggufc::Error& error) {
+    EXPECT_EQ(error.status(), GGUFC_IO);
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -39,6 +40,25 @@ class Scratch {
  private:
   std::FILE* file_;
 };
+
+// The programs that tests run have a cache of their own, which goes with the test.
+class PrivateCache {
+ public:
+  PrivateCache() : folder_(::testing::TempDir() + "ggufc-cache-" + std::to_string(getpid())) {
+    setenv("XDG_CACHE_HOME", folder_.c_str(), 1);
+  }
+  ~PrivateCache() {
+    std::error_code ignored;
+    if (getpid() == owner_) std::filesystem::remove_all(folder_, ignored);
+  }
+  PrivateCache(const PrivateCache&) = delete;
+  PrivateCache& operator=(const PrivateCache&) = delete;
+
+ private:
+  const std::string folder_;
+  const pid_t owner_ = getpid();
+};
+const PrivateCache private_cache;
 
 }  // namespace
 

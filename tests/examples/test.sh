@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 examples=$here/../../examples
 model=$here/../data/tiny-q8_0.gguf
 rm -rf "$work"
+export XDG_CACHE_HOME=$3/cache  # of all examples
 
 long=$(awk 'END { print FNR }' "$examples/$language"/*.* | sort -n | tail -n 1)
 [ "$long" -lt 60 ] || { echo "a file of this example has $long lines; 59 are what a reader takes in"; exit 1; }

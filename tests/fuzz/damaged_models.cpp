@@ -20,6 +20,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
@@ -271,6 +272,12 @@ int main(int argc, char** argv) {
                  argv[0]);
     return 2;
   }
+  // Damaged models are kept as others are, but not in the cache of whoever runs this.
+  std::string cache = (std::filesystem::temp_directory_path() / "ggufc-damaged-XXXXXX").string();
+  if (mkdtemp(cache.data()) == nullptr || setenv("XDG_CACHE_HOME", cache.c_str(), 1) != 0) {
+    std::perror(cache.c_str());
+    return 2;
+  }
   Damage damage(options);
   const size_t models = options.files.size() - 1;
   for (size_t i = 0; i < models; ++i) {
@@ -290,6 +297,8 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
   }
   const uint64_t broken = damage.Report();
+  std::error_code ignored;
+  std::filesystem::remove_all(cache, ignored);
   std::printf("seed %llu: %llu broke a bound\n", static_cast<unsigned long long>(options.seed),
               static_cast<unsigned long long>(broken));
   return broken == 0 ? 0 : 1;

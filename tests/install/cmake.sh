@@ -8,6 +8,7 @@ data=$here/../data
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
+export XDG_CACHE_HOME=$work/cache
 fail() { echo "$*"; exit 1; }
 embed() { "$prefix/bin/ggufc" embed "$1" --format text "The cat sleeps." "${@:2}"; }
 

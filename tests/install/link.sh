@@ -8,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
+export XDG_CACHE_HOME=$work/cache
 
 model=$here/../data/tiny-q8_0.gguf
 texts=('The cat sleeps.' 'A cat is asleep, naïvely 🐈.' 'x')

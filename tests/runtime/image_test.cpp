@@ -316,7 +316,7 @@ TEST(Image, WrongTablesWithTheRightHashAreErrors) {
       {"huge file", [](TestImage& i) { i.header.file_bytes = UINT64_MAX; },
        "expected 18446744073709551615; it is cut short"},
       {"kind 0", [](TestImage& i) { i.entries[1].kind = 0; }, "section 1 of 7: unknown kind 0"},
-      {"kind 9", [](TestImage& i) { i.entries[6].kind = 9; }, "section 6 of 7: unknown kind 9"},
+      {"kind 10", [](TestImage& i) { i.entries[6].kind = 10; }, "section 6 of 7: unknown kind 10"},
       {"huge kind", [](TestImage& i) { i.entries[6].kind = UINT32_MAX; }, "unknown kind 4294967295"},
       {"reserved of an entry", [](TestImage& i) { i.entries[2].zero = 1; },
        "section 2 of 7: reserved bytes are not 0"},

@@ -8,16 +8,16 @@
 set -euo pipefail
 
 # FOLDER: what it may include of ours, a folder or a single header | which libraries, as the start of a path in <>.
-# The standard library and the system's headers (a name without a folder, sys/, linux/) are everybody's. The public header
-# is installed without a folder around it, and so included by the headers beside it.
+# The standard library and the system's headers (a name without a folder, sys/, linux/) are everybody's. The public
+# headers are installed without a folder around them, and so included by those beside them.
 table='
 support:  support                                                     | fmt/ tl/ xxhash.h
 ir:       ir support                                                  | fmt/
 frontend: frontend ir support                                         | fmt/ nlohmann/
 passes:   passes ir support                                           | fmt/
-runtime:  runtime support ggufc.h                                     | fmt/
+runtime:  runtime support ggufc.h ggufc.hpp ggufc_compiler.h          | fmt/
 codegen:  codegen ir support runtime/code.h runtime/cpu_features.h    | fmt/ llvm/
-compiler: compiler codegen frontend passes runtime ir support         | fmt/ xxhash.h
+compiler: compiler codegen frontend passes runtime ir support         | fmt/
 roofline: roofline compiler codegen passes runtime ir support         | fmt/ nlohmann/
 tools:    tools roofline compiler codegen frontend passes runtime ir support | fmt/ nlohmann/ CLI/
 '

@@ -1,0 +1,253 @@
+// The folder of a cache: who may have it, what is in it, what goes when there is too much.
+#include "compiler/cache_folder.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "compiler/cache_key.h"
+#include "compiler/file_memo.h"
+#include "test_models.h"
+
+namespace ggufc::testing {
+namespace {
+
+using compiler::CacheFolder;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+namespace fs = std::filesystem;
+
+class Cache : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = ::testing::TempDir() + "ggufc-cache-folder-" + std::to_string(getpid());
+    path_ = root_ + "/made/of/two";
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    fs::remove_all(root_, ignored);
+  }
+  // A file that was last used `age` seconds ago.
+  void Put(const std::string& name, size_t bytes, int age) const {
+    std::ofstream(path_ + "/" + name) << std::string(bytes, 'x');
+    timespec times[2] = {{.tv_sec = time(nullptr) - age, .tv_nsec = 0},
+                         {.tv_sec = time(nullptr) - age, .tv_nsec = 0}};
+    ASSERT_EQ(utimensat(AT_FDCWD, (path_ + "/" + name).c_str(), times, 0), 0);
+  }
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path_)) names.push_back(entry.path().filename());
+    std::ranges::sort(names);
+    return names;
+  }
+
+  std::string root_, path_;
+};
+
+TEST(CacheDefaultFolder, FollowsTheEnvironment) {
+  EXPECT_EQ(compiler::DefaultCacheFolder("/x", "/home/me"), "/x/ggufc");
+  EXPECT_EQ(compiler::DefaultCacheFolder(nullptr, "/home/me"), "/home/me/.cache/ggufc");
+  EXPECT_EQ(compiler::DefaultCacheFolder("", "/home/me"), "/home/me/.cache/ggufc");
+  EXPECT_EQ(compiler::DefaultCacheFolder("relative", "/home/me"), "/home/me/.cache/ggufc");
+  EXPECT_EQ(compiler::DefaultCacheFolder(nullptr, "relative"), "");
+  EXPECT_EQ(compiler::DefaultCacheFolder(nullptr, nullptr), "");
+}
+
+TEST_F(Cache, IsMadeForItsOwnerAlone) {
+  EXPECT_FALSE(Value(CacheFolder::OpenExisting(path_)).has_value());
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  for (const std::string& made : {root_, root_ + "/made", path_}) {
+    struct stat info = {};
+    ASSERT_EQ(stat(made.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0700u) << made;
+  }
+  OutputFile file = Value(folder.Write("a.entry"));
+  ASSERT_TRUE(file.Write("bytes"));
+  EXPECT_FALSE(Value(folder.Read("a.entry")).has_value());
+  ASSERT_TRUE(file.Finish());
+  const MappedFile read = std::move(*Value(folder.Read("a.entry")));
+  EXPECT_EQ(read.bytes().size(), 5u);
+  EXPECT_EQ(read.identity().mode, 0600u);
+  EXPECT_TRUE(Value(CacheFolder::OpenExisting(path_)).has_value());
+}
+
+TEST_F(Cache, WhatOthersMayWriteToIsRefused) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  for (const mode_t mode : {0770, 0707, 01777}) {
+    ASSERT_EQ(chmod(path_.c_str(), mode), 0);
+    EXPECT_THAT(CacheFolder::Open(path_).error().message, HasSubstr("others may write to it")) << mode;
+    EXPECT_FALSE(CacheFolder::OpenExisting(path_));
+  }
+  ASSERT_EQ(chmod(path_.c_str(), 0755), 0);
+  EXPECT_TRUE(CacheFolder::Open(path_));
+
+  Put("a.entry", 10, 0);
+  ASSERT_EQ(chmod((path_ + "/a.entry").c_str(), 0666), 0);
+  EXPECT_THAT(folder.Read("a.entry").error().message,
+              HasSubstr("a.entry: others may write to it (permissions 666)"));
+  // Written anew, it is nobody else's.
+  ASSERT_TRUE(Value(folder.Write("a.entry")).Finish());
+  EXPECT_EQ(fs::status(path_ + "/a.entry").permissions(), fs::perms(0600));
+}
+
+TEST_F(Cache, WhatBelongsToOthersIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  Put("a.entry", 10, 0);
+  ASSERT_EQ(chown((path_ + "/a.entry").c_str(), 12345, 0), 0);
+  EXPECT_THAT(folder.Read("a.entry").error().message,
+              HasSubstr("a.entry: belongs to user 12345, not to user 0"));
+  ASSERT_EQ(chown(path_.c_str(), 12345, 0), 0);
+  EXPECT_THAT(CacheFolder::Open(path_).error().message, HasSubstr("belongs to user 12345"));
+  EXPECT_FALSE(CacheFolder::OpenExisting(path_));
+}
+
+TEST_F(Cache, WhatIsNoFolderIsRefused) {
+  fs::create_directories(root_);
+  std::ofstream(root_ + "/file") << "x";
+  EXPECT_THAT(CacheFolder::Open(root_ + "/file").error().message, HasSubstr("not a folder"));
+  EXPECT_THAT(CacheFolder::Open(root_ + "/file/below").error().message, HasSubstr("cannot create"));
+}
+
+// A link in place of an entry is replaced, not followed.
+TEST_F(Cache, WritingFollowsNoLink) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  std::ofstream(root_ + "/mine") << "untouched";
+  fs::create_symlink(root_ + "/mine", path_ + "/a.entry");
+  OutputFile file = Value(folder.Write("a.entry"));
+  ASSERT_TRUE(file.Write("entry"));
+  ASSERT_TRUE(file.Finish());
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(path_ + "/a.entry")));
+  EXPECT_EQ(fs::file_size(root_ + "/mine"), 9u);
+}
+
+TEST_F(Cache, TrimTakesTheLeastRecentlyUsed) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  Put("old.entry", 100, 300);
+  Put("older.entry", 100, 400);
+  Put("new.entry", 100, 100);
+  Put("kept.entry", 100, 500);
+  Put("other.file", 1000, 1000);
+  ASSERT_TRUE(folder.Trim(400, "kept.entry"));
+  EXPECT_THAT(Names(), ElementsAre("kept.entry", "new.entry", "old.entry", "older.entry", "other.file"));
+  folder.MarkUsed("older.entry");
+  ASSERT_TRUE(folder.Trim(399, "kept.entry"));
+  EXPECT_THAT(Names(), ElementsAre("kept.entry", "new.entry", "older.entry", "other.file"));
+  ASSERT_TRUE(folder.Trim(150, "kept.entry"));
+  EXPECT_THAT(Names(), ElementsAre("kept.entry", "other.file"));
+  ASSERT_TRUE(folder.Trim(0, "kept.entry"));
+  EXPECT_THAT(Names(), ElementsAre("kept.entry", "other.file"));
+}
+
+TEST_F(Cache, TrimTakesWhatDeadProcessesLeft) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  Put("a.entry.123-0.tmp", 10, compiler::kStaleSeconds + 10);
+  Put("b.entry.124-0.tmp", 10, compiler::kStaleSeconds - 60);
+  for (size_t i = 0; i < compiler::kMaxMemos + 3; ++i)
+    Put(std::to_string(i) + ".memo", 1, 1000 - static_cast<int>(i));
+  ASSERT_TRUE(folder.Trim(1000, ""));
+  const std::vector<std::string> names = Names();
+  EXPECT_EQ(names.size(), compiler::kMaxMemos + 1);
+  EXPECT_EQ(std::ranges::count(names, "b.entry.124-0.tmp"), 1);
+  EXPECT_EQ(std::ranges::count(names, "2.memo"), 0);
+  EXPECT_EQ(std::ranges::count(names, "3.memo"), 1);
+}
+
+TEST_F(Cache, ClearTakesItsOwnFilesOnly) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  Put("a.entry", 100, 0);
+  Put("b.entry", 20, 0);
+  Put("c.memo", 3, 0);
+  Put("d.entry.1-0.tmp", 4, 0);
+  Put("other", 1000, 0);
+  const CacheFolder::Removed removed = Value(folder.Clear());
+  EXPECT_EQ(removed.entries, 2u);
+  EXPECT_EQ(removed.bytes, 127u);
+  EXPECT_THAT(Names(), ElementsAre("other"));
+}
+
+TEST_F(Cache, MemosAreOfOneFileInOneState) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  constexpr int64_t kNow = 1'700'000'000'000'000'000;
+  compiler::FileContents contents;
+  contents.hash = {1, 2};
+  contents.file = {
+      .device = 3, .inode = 4, .bytes = 5, .modified = kNow - compiler::kSettledNanoseconds, .changed = 0};
+  EXPECT_FALSE(compiler::FindMemo(folder, contents.file).has_value());
+  ASSERT_TRUE(compiler::KeepMemo(folder, contents, kNow - 1));
+  EXPECT_FALSE(compiler::FindMemo(folder, contents.file).has_value()) << "it was changed a moment ago";
+  contents.file.changed = kNow;
+  ASSERT_TRUE(compiler::KeepMemo(folder, contents, kNow));
+  EXPECT_THAT(Names(), IsEmpty()) << "its attributes were";
+  contents.file.changed = contents.file.modified;
+  ASSERT_TRUE(compiler::KeepMemo(folder, contents, kNow));
+  EXPECT_EQ(compiler::FindMemo(folder, contents.file), contents.hash);
+
+  const auto changed = [&](auto&& change) {
+    FileIdentity other = contents.file;
+    change(other);
+    return compiler::FindMemo(folder, other);
+  };
+  EXPECT_FALSE(changed([](FileIdentity& f) { ++f.device; }));
+  EXPECT_FALSE(changed([](FileIdentity& f) { ++f.inode; }));
+  EXPECT_FALSE(changed([](FileIdentity& f) { ++f.bytes; }));
+  EXPECT_FALSE(changed([](FileIdentity& f) { ++f.modified; }));
+  EXPECT_FALSE(changed([](FileIdentity& f) { ++f.changed; }));
+}
+
+TEST(CacheMemo, EachDamagedByteIsFound) {
+  const compiler::FileContents contents = {
+      {1, 2}, {.device = 3, .inode = 4, .bytes = 5, .modified = 6, .changed = 7}};
+  const compiler::FileMemo memo = compiler::MakeMemo(contents);
+  std::vector<uint8_t> bytes(sizeof(memo));
+  std::memcpy(bytes.data(), &memo, sizeof(memo));
+  EXPECT_EQ(compiler::ReadMemo(bytes, contents.file), contents.hash);
+  for (uint8_t& byte : bytes) {
+    byte ^= 0x10;
+    EXPECT_FALSE(compiler::ReadMemo(bytes, contents.file).has_value());
+    byte ^= 0x10;
+  }
+  EXPECT_FALSE(compiler::ReadMemo(std::span(bytes).first(bytes.size() - 1), contents.file));
+  bytes.push_back(0);
+  EXPECT_FALSE(compiler::ReadMemo(bytes, contents.file));
+  EXPECT_FALSE(compiler::ReadMemo({}, contents.file));
+}
+
+TEST(CacheKey, HasAllThatDecidesTheCode) {
+  const std::string compiler = Value(compiler::CompilerIdentity());
+  EXPECT_THAT(compiler, HasSubstr("ggufc 0.1.0 numerics"));
+  EXPECT_EQ(compiler, Value(compiler::CompilerIdentity()));
+  compiler::CompileOptions options;
+  options.target = &codegen::NativeTarget();
+  std::vector<compiler::CacheKey> keys = {compiler::MakeCacheKey({1, 2}, options, compiler)};
+  const auto with = [&](auto&& change) {
+    compiler::CompileOptions other = options;
+    change(other);
+    keys.push_back(compiler::MakeCacheKey({1, 2}, other, compiler));
+  };
+  for (const codegen::Target& target : codegen::Targets()) {
+    if (&target != options.target) with([&](compiler::CompileOptions& o) { o.target = &target; });
+  }
+  with([](compiler::CompileOptions& o) { o.activations = ir::Scalar::kQ8; });
+  with([](compiler::CompileOptions& o) { o.activations = ir::Scalar::kQ7; });
+  with([](compiler::CompileOptions& o) { o.dims = 64; });
+  with([](compiler::CompileOptions& o) { o.normalize = false; });
+  with([](compiler::CompileOptions& o) { o.emit.replace_intrinsics = true; });
+  with([](compiler::CompileOptions& o) { o.emit.symbol_prefix = "p"; });
+  keys.push_back(compiler::MakeCacheKey({1, 3}, options, compiler));
+  keys.push_back(compiler::MakeCacheKey({2, 2}, options, compiler));
+  keys.push_back(compiler::MakeCacheKey({1, 2}, options, compiler + "0"));
+  std::vector<std::string> names;
+  for (const compiler::CacheKey& key : keys) names.push_back(key.FileName());
+  std::ranges::sort(names);
+  EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
+  EXPECT_EQ(names.front().size(), 32 + compiler::kEntrySuffix.size());
+}
+
+}  // namespace
+}  // namespace ggufc::testing
