@@ -176,11 +176,12 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
               .place.ptr;
   }
 
-  // The last unit may have fewer.
-  const int64_t all_panels = RoundUp(kernel_.type(linear.operands[1]).dims[0].size, kPanelColumns) / kPanelColumns;
+  // Each unit begins with a panel of its own; the last one may have fewer.
+  const int64_t columns = kernel_.type(linear.operands[1]).dims[0].size, rest = columns % unit;
   ValueId unit_panels = b_->Index(panels);
-  if (all_panels % panels != 0) {
-    unit_panels = b_->Min(unit_panels, b_->Sub(b_->Index(all_panels), b_->Mul(u, b_->Index(panels))));
+  if (RoundUp(rest, kPanelColumns) / kPanelColumns % panels != 0) {
+    const int64_t all = columns / unit * panels + RoundUp(rest, kPanelColumns) / kPanelColumns;
+    unit_panels = b_->Min(unit_panels, b_->Sub(b_->Index(all), b_->Mul(u, b_->Index(panels))));
   }
   b_->For(b_->Index(0), unit_panels, 1, [&](ValueId p) {
     const ValueId index = b_->Add(b_->Mul(u, b_->Index(panels)), p);
