@@ -95,7 +95,7 @@ const Case kCases[] = {
     {"FileShorter", [](Weights& w) { w.header.file_bytes += 4096; }, "it is cut short"},
     {"FileLonger", [](Weights& w) { w.bytes.resize(w.bytes.size() + 4096); }, "it has something appended"},
     {"HeaderReserved", [](Weights& w) { w.header.zero[1] = 1; }, "header: reserved bytes are not 0"},
-    {"KindUnknown", [](Weights& w) { w.entries[0].kind = 9; }, "section 0 of 6: unknown kind 9"},
+    {"KindUnknown", [](Weights& w) { w.entries[0].kind = 10; }, "section 0 of 6: unknown kind 10"},
     {"EntryReserved", [](Weights& w) { w.entries[1].zeros[0] = 1; },
      "section 1 of 6: reserved bytes are not 0"},
     {"IdOfModel", [](Weights& w) { w.Entry(SectionKind::kModel).id = 1; }, "an id, where it must be 0"},
