@@ -193,8 +193,8 @@ TEST_F(Interruption, FilesBeyondTheLimit) {
   const std::string out = File("out");
   const Arguments before = FilesThere();
   for (const Arguments& arguments :
-       {Arguments{"embed", model_, "--input", docs, "--output", out},
-        Arguments{"embed", model_, "--input", docs, "--output", out, "--format", "npy"},
+       {Arguments{"embed", model_, "--no-cache", "--input", docs, "--output", out},
+        Arguments{"embed", model_, "--no-cache", "--input", docs, "--output", out, "--format", "npy"},
         Arguments{"synth", "-o", out, "--layers", "1", "--dim", "64", "--vocab", "1000", "--dense", "0"}}) {
     const Outcome outcome = RunningGgufc(arguments, limit).Wait();
     EXPECT_EQ(outcome.status, 1);
@@ -202,7 +202,7 @@ TEST_F(Interruption, FilesBeyondTheLimit) {
     EXPECT_EQ(FilesThere(), before);
   }
   // Standard output is a file, too.
-  const Outcome outcome = RunningGgufc({"embed", model_, "--input", docs}, [&] {
+  const Outcome outcome = RunningGgufc({"embed", model_, "--no-cache", "--input", docs}, [&] {
                             limit();
                             dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
                           }).Wait();
