@@ -97,9 +97,7 @@ runtime::CpuFeatures RequiredFeatures(const Target& target) {
   return *features;
 }
 
-bool HostRuns(const Target& target) {
-  return (RequiredFeatures(target) & ~runtime::HostCpuFeatures()) == 0;
-}
+bool HostRuns(const Target& target) { return (RequiredFeatures(target) & ~runtime::HostCpuFeatures()) == 0; }
 
 const Target& NativeTarget() {
   static const Target* native = [] {

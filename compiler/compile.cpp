@@ -17,11 +17,13 @@ const codegen::Target& TargetOf(const CompileOptions& options) {
 // What would otherwise come out only after code was generated for it.
 Status CheckProgram(const runtime::Program& program, const frontend::GgufFile& file) {
   if (program.kernels.size() > kMaxKernels) {
-    return Err("{} different kernels ({} are allowed): the layers differ too much in the types of their tensors",
-               program.kernels.size(), kMaxKernels);
+    return Err(
+        "{} different kernels ({} are allowed): the layers differ too much in the types of their tensors",
+        program.kernels.size(), kMaxKernels);
   }
   const int64_t tokens = std::max(runtime::ExecutorOptions().chunk_tokens, program.context_length);
-  return runtime::ValidateProgram(program, program.weights_bytes, static_cast<int64_t>(file.bytes().size()), tokens);
+  return runtime::ValidateProgram(program, program.weights_bytes, static_cast<int64_t>(file.bytes().size()),
+                                  tokens);
 }
 
 // A weight that is not finite would make embeddings NaN; here it gets a name. 40 ms for 320 MB.

@@ -13,7 +13,7 @@ struct TargetInfo {
   int rows = 6;  // rows of a micro-kernel's register tile; it is 16 columns wide
   bool sums_in_registers =
       false;  // the f32 sums of an integer tile live in registers beside the i32 accumulators
-  bool fused_dot = false;  // a dot adds to its accumulator in the multiplier (VNNI), not by another instruction
+  bool fused_dot = false;  // a dot's multiplier adds to the accumulator (VNNI), not another instruction
   int pack_q16 = 2, pack_q8 = 2, pack_q7 = 2;  // consecutive k that lie together in a weight panel
   bool seven_bit_dot = false;  // q7 with pack 4 uses dot_u8s7 (vpmaddubsw) rather than dot_u8s8
   int seven_bit_rows = 5;      // rows of its tile, which needs a register more

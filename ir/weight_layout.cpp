@@ -234,7 +234,8 @@ WeightSource WeightsFromTensors(TensorBytes tensor) {
     ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, DerivedBytes(module, id, tensor));
     return Dequantize(module.weight(id).type, bytes);
   };
-  source.bytes = [tensor = std::move(tensor)](const Module& module, WeightId id) -> Result<std::vector<uint8_t>> {
+  source.bytes = [tensor = std::move(tensor)](const Module& module,
+                                              WeightId id) -> Result<std::vector<uint8_t>> {
     ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, DerivedBytes(module, id, tensor));
     return PackedBytes(module.weight(id), bytes);
   };

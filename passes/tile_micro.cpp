@@ -48,9 +48,9 @@ void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
 // The groups of a block, one a turn. Where a dot's products are added by an instruction of their own, the first turn of
 // sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds share two of their
 // three ports with the multiplier, that is 2 % of a kernel.
-std::vector<ValueId> ForGroups(ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero,
-                               std::vector<ValueId> init,
-                               const std::function<std::vector<ValueId>(ValueId, const std::vector<ValueId>&)>& turn) {
+std::vector<ValueId> ForGroups(
+    ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero, std::vector<ValueId> init,
+    const std::function<std::vector<ValueId>(ValueId, const std::vector<ValueId>&)>& turn) {
   const bool first_apart = from_zero && !target.fused_dot;
   if (first_apart) init = turn(b.Index(0), init);
   return b.For(b.Index(first_apart ? 1 : 0), b.Index(groups), 1, init, turn);
@@ -218,8 +218,8 @@ ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target,
     const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(2 * ir::kQuantBlock)));
     const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(tile.w_stride)));
     const std::vector<ValueId> zero(static_cast<size_t>(rows), b.I32V(0));
-    const std::vector<ValueId> dots = ForGroups(
-        b, target, kPairs, true, zero, [&](ValueId pair, const std::vector<ValueId>& carried) {
+    const std::vector<ValueId> dots =
+        ForGroups(b, target, kPairs, true, zero, [&](ValueId pair, const std::vector<ValueId>& carried) {
           const ValueId a_pair = b.PtrAdd(a_base, b.Mul(pair, b.Index(kGroupBytes)));
           const ValueId weights = b.Load(ir::I16x32(), w_base, b.Mul(pair, b.Index(kPairBytes)));
           std::vector<ValueId> next;

@@ -125,7 +125,8 @@ class TableBuilder {
     const bool shaped = piece.size() == 6 && piece.starts_with("<0x") && piece.ends_with('>');
     const int high = shaped ? HexDigit(piece[3]) : -1;
     const int low = shaped ? HexDigit(piece[4]) : -1;
-    if (high < 0 || low < 0) return Err("vocabulary: token {}: byte token {} is not `<0xNN>`", id, Quoted(piece));
+    if (high < 0 || low < 0)
+      return Err("vocabulary: token {}: byte token {} is not `<0xNN>`", id, Quoted(piece));
     int32_t& token = byte_tokens_[static_cast<size_t>(high) * 16 + static_cast<size_t>(low)];
     if (token < 0) token = id;
     return {};

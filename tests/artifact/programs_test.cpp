@@ -84,7 +84,8 @@ TEST_F(Executable, KnowsItself) {
   Compile(model_, "tiny", {"--emit", "exe"});
   const Outcome version = RunProgram(File("tiny"), {"--version"});
   EXPECT_EQ(version.status, 0) << version.err;
-  EXPECT_THAT(version.out, AllOf(StartsWith("tiny: model 'synthetic', fingerprint "), HasSubstr("128 floats")));
+  EXPECT_THAT(version.out,
+              AllOf(StartsWith("tiny: model 'synthetic', fingerprint "), HasSubstr("128 floats")));
   const Outcome verify = RunProgram(File("tiny"), {"--verify", "--target", "generic"});
   EXPECT_EQ(verify.status, 0) << verify.err;
   EXPECT_THAT(verify.out, AllOf(HasSubstr("target generic"), EndsWith("4 golden vectors equal\n")));

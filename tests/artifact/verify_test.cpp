@@ -81,7 +81,8 @@ TEST_F(Verify, OtherModels) {
 // Somebody's program with a model in it is not started with flags that it may take for something else.
 TEST_F(Verify, OtherProgramsAreNotRun) {
   Compile(model_, "model", {"--target", "generic", "--weights", "embed"});
-  ExpectBad({Link(File("model.o"))}, AllOf(HasSubstr("weights undamaged"), HasSubstr("no program of --emit exe")));
+  ExpectBad({Link(File("model.o"))},
+            AllOf(HasSubstr("weights undamaged"), HasSubstr("no program of --emit exe")));
 }
 
 TEST_F(Verify, NoArtifacts) {

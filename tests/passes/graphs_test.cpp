@@ -472,8 +472,8 @@ TEST_P(GraphsTest, EveryPassPreservesTheGraph) {
     context.context_length = 40;
     context.target.pack_q8 = 4;
     std::mt19937_64 random(1);
-    const Status preserved = Preserved(CheckEveryPass(
-        {std::move(*module), ir::RandomWeights(1), RandomBatch(random, 3, 40, 50), context}));
+    const Status preserved = Preserved(
+        CheckEveryPass({std::move(*module), ir::RandomWeights(1), RandomBatch(random, 3, 40, 50), context}));
     EXPECT_TRUE(preserved.has_value()) << preserved.error().message;
   }
 }

@@ -150,7 +150,8 @@ class Checker {
   }
 
   // `module`: lowered for `other`.
-  Status OtherTarget(const codegen::Target& other, const ir::Module& module, const codegen::Target& target) const {
+  Status OtherTarget(const codegen::Target& other, const ir::Module& module,
+                     const codegen::Target& target) const {
     const auto run = [&]() -> Status {
       ASSIGN_OR_RETURN(const InterpreterOutput output, ir::Interpret(module, weights_, program_.batch));
       return Compare(output, expected_);
