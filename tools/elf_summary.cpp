@@ -15,7 +15,7 @@ Result<T> ReadAt(std::span<const uint8_t> bytes, uint64_t offset, const char* wh
   if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) {
     return Err("ELF: {} at {} lies outside the {} bytes of the file", what, offset, bytes.size());
   }
-  T value;
+  T value = {};
   std::memcpy(&value, bytes.data() + offset, sizeof(T));
   return value;
 }

@@ -86,7 +86,7 @@ class NpyWriter final : public VectorWriter {
     }
     RETURN_IF_ERROR(file_.Write(Header(rows_)));
     if (std::fflush(spool_) != 0 || std::fseek(spool_, 0, SEEK_SET) != 0) return SpoolError();
-    std::array<char, 1 << 16> piece;
+    std::array<char, 1 << 16> piece = {};
     size_t count = 0;
     while ((count = std::fread(piece.data(), 1, piece.size(), spool_)) > 0) {
       RETURN_IF_ERROR(file_.Write({piece.data(), count}));
