@@ -33,8 +33,8 @@ namespace {
 
 using namespace ggufc;
 
-// A file is refused within this time of a processor. One that is taken, and compiled, may take as long as the undamaged
-// model does here: where others use the same core, times double.
+// A file is judged within this time of a processor. Where it is compiled and run, too, it may take kTimesUndamaged as long
+// as the undamaged model does here: times double where others use the same core.
 constexpr double kMostSeconds = 1;
 constexpr double kTimesUndamaged = 3;
 constexpr int64_t kMiB = 1 << 20;
@@ -242,7 +242,7 @@ class Damage {
   void Try(Tally& tally, const std::string& what, int64_t file_bytes) {
     const uint64_t number = next_++;
     const bool compile = options_.compile_every != 0 && number % options_.compile_every == 0;
-    tally.Add(InChild(path_, compile), file_bytes, undamaged_, what);
+    tally.Add(InChild(path_, compile), file_bytes, compile ? undamaged_ : 0, what);
     if (options_.run_every != 0 && number % options_.run_every == 0)
       programs_.Add(InProgram(options_.files[0], path_), file_bytes, undamaged_, "ggufc embed " + what);
   }
