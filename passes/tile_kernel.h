@@ -93,7 +93,8 @@ class KernelTiler {
                    const Row& tile_row);
   void IntegerPanel(ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w, ir::ValueId out,
                     int64_t out_stride);
-  // Calls the micro-kernel of the right height, 1 to `height`, for each register tile of `rows` rows (an index) at `a`. Its last argument is `last_argument`, or the tile's number where that is invalid.
+  // Calls the micro-kernel of the right height, 1 to `height`, for each register tile of `rows` rows (an index) at `a`.
+  // Its last argument is `last_argument`, or the tile's number where that is invalid.
   void Tiles(int64_t height, ir::ValueId rows, ir::ValueId a, int64_t a_stride, ir::ValueId w,
              ir::ValueId out, int64_t out_stride, const std::function<ir::FunctionId(int)>& micro,
              const ir::ValueId& last_argument);

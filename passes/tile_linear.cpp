@@ -155,13 +155,15 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
   const int64_t panel_bytes = PanelBytes(weight, k);
   const ValueId rows = b_->Sub(b1, b0);
 
-  // Panels go straight to the result where it is what the linear computes, in whole panels.
+  // Panels go straight to the result where it is what the linear computes, in whole panels, unless a micro-kernel adds to
+  // its output block by block: then they are computed in L1 and copied, for the result's lines come from far.
   ValueId direct;
   if (range.ops.empty()) direct = linear.results[0];
   if (range.ops.size() == 1 && kernel_.op(range.ops[0]).kind == OpKind::kSlice) {
     direct = kernel_.op(range.ops[0]).results[0];
   }
-  if (direct.valid() && (!IsResult(direct) || unit % kPanelColumns != 0 ||
+  const bool adds_to_output = weight == Scalar::kQ8_0 && !context_.target.sums_in_registers;
+  if (direct.valid() && (adds_to_output || !IsResult(direct) || unit % kPanelColumns != 0 ||
                          MemoryOf(direct).stride % (kPanelColumns * kFloat) != 0)) {
     direct = {};
   }
@@ -177,10 +179,11 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
   }
 
   // Each unit begins with a panel of its own; the last one may have fewer.
-  const int64_t columns = kernel_.type(linear.operands[1]).dims[0].size, rest = columns % unit;
+  const int64_t columns = kernel_.type(linear.operands[1]).dims[0].size;
+  const int64_t last_panels = RoundUp(columns % unit, kPanelColumns) / kPanelColumns;  // 0: all are whole
   ValueId unit_panels = b_->Index(panels);
-  if (RoundUp(rest, kPanelColumns) / kPanelColumns % panels != 0) {
-    const int64_t all = columns / unit * panels + RoundUp(rest, kPanelColumns) / kPanelColumns;
+  if (last_panels != 0 && last_panels != panels) {
+    const int64_t all = columns / unit * panels + last_panels;
     unit_panels = b_->Min(unit_panels, b_->Sub(b_->Index(all), b_->Mul(u, b_->Index(panels))));
   }
   b_->For(b_->Index(0), unit_panels, 1, [&](ValueId p) {
