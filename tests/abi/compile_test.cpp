@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -10,10 +9,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <thread>
 
 #include "compiled_code.h"
+#include "in_child.h"
 #include "runtime/ggufc_compiler.h"
 
 namespace ggufc::testing {
@@ -222,18 +221,6 @@ TEST_F(CompileTest, ManyThreadsAtOnce) {
 }
 
 #ifndef __SANITIZE_THREAD__  // ThreadSanitizer refuses to start threads in the child of a process that had some
-
-bool InChild(const std::function<bool()>& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(120);
-    _exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 bool EmbedsRight(ggufc_model* model, const std::vector<float>& expected) {
   float out[128];

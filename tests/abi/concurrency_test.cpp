@@ -1,7 +1,6 @@
 // One handle, many threads; and processes that fork while others are at work.
 #include <gtest/gtest.h>
 #include <pthread.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -9,12 +8,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <iterator>
 #include <random>
 #include <thread>
 
 #include "compiled_code.h"
+#include "in_child.h"
 
 namespace ggufc::testing {
 namespace {
@@ -184,19 +183,6 @@ TEST(ConcurrencyTest, ACancelledThreadFinishesItsCall) {
 }
 
 #ifndef __SANITIZE_THREAD__  // ThreadSanitizer refuses to start threads in the child of a process that had some
-
-// Runs `body` in a child; whether it returned true. A child that hangs is ended by its alarm.
-bool InChild(const std::function<bool()>& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(120);
-    _exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 int ThreadsOfThisProcess() {
   const std::filesystem::directory_iterator tasks("/proc/self/task");

@@ -309,6 +309,7 @@ int main(int argc, char** argv) {
     damage.Truncate(name, bytes, options.truncations);
     damage.Flip(name, bytes, header, options.flips / models + (i < options.flips % models ? 1 : 0));
     std::fflush(stdout);
+    std::fprintf(stderr, "damaged_models: %s done, %zu of %zu\n", name.c_str(), i + 1, models);
   }
   const uint64_t broken = damage.Report();
   std::error_code ignored;

@@ -40,8 +40,8 @@ A program that the compiler refuses with an error is counted and its reason prin
 A crash or a hang is one. A program that disagrees is printed with its seed, then reduced while the same check fails and
 printed again; --program runs such a text.
 
-The last line is "N programs, M disagreements". Exit status: 0 without a disagreement, 1 otherwise, 2 for a wrong command
-line.)";
+A line a minute on standard error says how far it is. The last line is "N programs, M disagreements". Exit status: 0
+without a disagreement, 1 otherwise, 2 for a wrong command line.)";
 
 struct Options {
   uint64_t count = 100, seed = 1, start = 0;
@@ -66,6 +66,8 @@ class TemporaryFolder {
  private:
   std::string path_;
 };
+
+constexpr double kSecondsOfProgress = 60;
 
 class Run {
  public:
@@ -125,12 +127,21 @@ class Run {
                  program.batch.ids.size(), 1000 * (Elapsed() - before),
                  kKinds[static_cast<int>(outcome.kind)], outcome.message);
     }
+    if (outcome.kind == Outcome::Kind::kDisagrees) ++disagreements_;
+    Progress();
     if (outcome.kind != Outcome::Kind::kDisagrees) return;
-    ++disagreements_;
     fmt::print("\n{}: {}: {}\nreproduce: {}\n{}", name, outcome.check, outcome.message, command,
                ToText(program));
     fflush(stdout);
     if (options_.reduce) ReduceAndPrint(program, outcome);
+  }
+
+  // A line a minute: thousands of programs take an hour.
+  void Progress() {
+    if (Elapsed() < next_progress_) return;
+    next_progress_ = Elapsed() + kSecondsOfProgress;
+    fmt::print(stderr, "random_programs: {} of {}, {} disagreements, {:.0f} min\n", programs_, options_.count,
+               disagreements_, Elapsed() / 60);
   }
 
   void ReduceAndPrint(const Program& program, const Outcome& outcome) {
@@ -182,6 +193,7 @@ class Run {
   const TemporaryFolder folder_;
   CheckOptions checks_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  double next_progress_ = kSecondsOfProgress;
   int64_t programs_ = 0, refused_ = 0, disagreements_ = 0;
   std::map<std::string, int64_t> reasons_;
   std::map<std::string, double> largest_;  // standard errors of each pass that has a tolerance
