@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <cfenv>
+#include <new>
 #include <string>
 #include <system_error>
 
@@ -54,6 +55,7 @@ ThreadPool::ThreadPool(int threads, std::chrono::nanoseconds spin) : spin_(spin)
     }
   } catch (const std::system_error&) {
     // A limit on processes: those that there are do the work.
+  } catch (const std::bad_alloc&) {  // no memory for one more
   }
 }
 
@@ -79,6 +81,8 @@ void ThreadPool::Run(Work& work) {
   CHECK(state_.load(std::memory_order_relaxed) == 0, "a run within a run");
   work_ = &work;
   steps_ = steps;
+  // Whoever comes in before the first step is open finds a step beyond the last, leaves, and hears of the first.
+  claim_.store(uint64_t{UINT32_MAX} << 32, std::memory_order_relaxed);
   state_.store(kOpen, std::memory_order_release);
   OpenStep(0);
   for (uint32_t seen = 0; !Drain(0, seen);) epoch_.wait(seen, std::memory_order_acquire);

@@ -70,8 +70,8 @@ class ThreadPool {
 
   // Separate cache lines: waiters watch the first, working threads write the second.
   //
-  // claim_ is step << 32 | next item; it only makes sense to a thread that has joined. epoch_ counts
-  // everything that a waiting thread may want to know: a step has opened, a run has begun, the pool ends.
+  // claim_ is step << 32 | next item; a step that the work does not have: nothing to do. epoch_ counts everything
+  // that a waiting thread may want to know: a step has opened, a run has begun, the pool ends.
   alignas(64) std::atomic<uint64_t> claim_{0};
   std::atomic<uint32_t> epoch_{0};
   alignas(64) std::atomic<int64_t> done_{0};  // items of the open step

@@ -128,6 +128,30 @@ TEST(ThreadPoolTest, NothingToDo) {
   }
 }
 
+// Workers come in as soon as a run is there, and must find nothing before its first step is open. The caller, which asks
+// for the items of that step first, is slow here.
+TEST(ThreadPoolTest, NobodyBeginsBeforeTheFirstStepIsOpen) {
+  class Slow final : public ThreadPool::Work {
+   public:
+    int64_t Steps() const override { return 2; }
+    int64_t Items(int64_t) const override {
+      if (first_.exchange(false)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      return 4;
+    }
+    void Do(int64_t step, int64_t item, int) override { ++calls[step * 4 + item]; }
+    std::atomic<int> calls[8] = {};
+
+   private:
+    mutable std::atomic<bool> first_{true};
+  };
+  for (int i = 0; i < 20; ++i) {
+    ThreadPool pool(3, microseconds(50));  // a new one: the first run differs from the others
+    Slow slow;
+    pool.Run(slow);
+    for (const std::atomic<int>& calls : slow.calls) EXPECT_EQ(calls.load(), 1);
+  }
+}
+
 TEST(ThreadPoolTest, ManyTinyRuns) {
   for (const int threads : {2, 4, 16}) {
     for (const auto spin : kSpins) {
