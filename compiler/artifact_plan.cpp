@@ -103,6 +103,7 @@ Result<ArtifactPlan> PlanArtifact(const Model& model, const CompileOptions& opti
     for (Arg& arg : part.program.args) {
       if (arg.kind == ArgKind::kFile) arg.offset = 0;
     }
+    part.program.file_bytes = static_cast<int64_t>(table->data.size());
     part.layout = LayoutHash(model.file(), built, *table);
   }
   CHECK(!plan.targets.empty(), "no targets");

@@ -101,6 +101,8 @@ class ProgramBuilder {
       // A table that is read by rows is used where it lies.
       ASSIGN_OR_RETURN(const frontend::Tensor* tensor, file_.GetTensor(weight.name));
       arg = {ArgKind::kFile, tensor->data.data() - file_.bytes().data(), 0, 0};
+      int64_t& file_bytes = built_.program.file_bytes;
+      file_bytes = std::max(file_bytes, arg.offset + static_cast<int64_t>(tensor->data.size()));
     } else {
       ASSIGN_OR_RETURN(PackJob job, JobOf(weight));
       job.offset = built_.program.weights_bytes;

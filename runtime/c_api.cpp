@@ -26,7 +26,9 @@ void SetLastError(std::string_view message) noexcept {
   for (size_t i = 0; i < message.size();) {
     const Utf8Char c = DecodeUtf8(message.substr(i));
     if (length + c.bytes >= kMaxMessage) break;
-    const bool bad = c.code >= kInvalidByte || c.code < 0x20 || c.code == 0x7f;
+    // Control characters, also those of C1 and the two line ends of Unicode.
+    const bool bad = c.code >= kInvalidByte || c.code < 0x20 || (c.code >= 0x7f && c.code < 0xa0) ||
+                     c.code == 0x2028 || c.code == 0x2029;
     if (bad) {
       last_error[length++] = '?';
     } else {
@@ -149,10 +151,11 @@ Status EmbedIds(Embedder& embedder, const int32_t* ids, const size_t* lengths, s
 
 Status Tokenize(const Embedder& embedder, const char* text, size_t length, const ggufc_embed_options* given,
                 int32_t* ids, size_t capacity, size_t* count) {
+  if (count == nullptr) return Err("count is NULL");
+  *count = 0;
   ASSIGN_OR_RETURN(const auto options, ReadOptions(given, "ggufc_embed_options"));
   RETURN_IF_ERROR(CheckOptions(options));
   if (text == nullptr && length != 0) return Err("text is NULL");
-  if (count == nullptr) return Err("count is NULL");
   if (ids == nullptr && capacity != 0) return Err("ids is NULL, but its capacity {}", capacity);
   std::vector<int32_t> all;
   const Text whole = {ViewOf(text, length),
@@ -206,7 +209,7 @@ ggufc_status ReportException() noexcept {
 Status ReadSizedStruct(const void* options, std::string_view name, void* out, size_t own) {
   size_t size = 0;
   std::memcpy(&size, options, sizeof(size));
-  // All fields end at multiples of 8, so a size in between comes from no version of the struct.
+  // Every version of a struct has a multiple of 8 bytes, so a size in between comes from none.
   if (size < sizeof(size) || size > kMaxOptionsBytes || size % sizeof(size) != 0) {
     return Err("{}.size is {} (sizeof({}) is {})", name, size, name, own);
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/embedder.h"
+#include "runtime/float_environment.h"
 #include "runtime/ggufc.h"
 #include "support/result.h"
 
@@ -35,10 +36,12 @@ ggufc_status ReportError(const Error& error) noexcept;
 ggufc_status ReportException() noexcept;
 
 // Runs the body of an interface function, which returns a Status: its error becomes the thread's last error, an
-// exception GGUFC_OUT_OF_MEMORY or GGUFC_INTERNAL.
+// exception GGUFC_OUT_OF_MEMORY or GGUFC_INTERNAL. Whatever is computed, packed weights and rope tables too, is computed
+// in the default float environment.
 template <typename Body>
 ggufc_status Guard(const Body& body) noexcept {
   const NoCancellation no_cancellation;
+  const DefaultFloatEnvironment environment;
   try {
     const Status status = body();
     return status ? GGUFC_OK : ReportError(status.error());

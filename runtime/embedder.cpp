@@ -16,11 +16,13 @@ Status CheckSame(std::string_view what, int64_t program, int64_t model) {
 }
 
 Status CheckParts(const EmbedderParts& parts) {
+  const auto table_bytes = static_cast<int64_t>(parts.tables.size());
+  RETURN_IF_ERROR(WithKind(ErrorKind::kBadFile, CheckTableFits(parts.info, table_bytes)));
   RETURN_IF_ERROR(CheckTogether(parts.info, parts.program, parts.tokenizer.get()));
   if (reinterpret_cast<uintptr_t>(parts.weights.data()) % kWeightsAlign != 0) {
     return Err(ErrorKind::kBadFile, "the packed weights do not lie at a multiple of {} bytes", kWeightsAlign);
   }
-  return WithKind(ErrorKind::kBadFile, CheckTableFits(parts.info, static_cast<int64_t>(parts.tables.size())));
+  return {};
 }
 
 }  // namespace
@@ -29,6 +31,9 @@ Status CheckTogether(const ModelInfo& info, const Program& program, const Tokeni
   RETURN_IF_ERROR(CheckSame("dims", program.dims, info.dims));
   RETURN_IF_ERROR(CheckSame("vocabulary", program.vocab, info.vocab));
   RETURN_IF_ERROR(CheckSame("context length", program.context_length, info.context_length));
+  // Kernels read rows by a stride of their own; what is hashed goes by the model's.
+  RETURN_IF_ERROR(CheckSame("start of the embedding table",
+                            program.file_bytes - info.vocab * info.table_row_bytes, info.table_offset));
   if (tokenizer == nullptr || static_cast<int64_t>(tokenizer->size()) == info.vocab) return {};
   return Err(ErrorKind::kMismatch, "vocabulary: the tokenizer has {} tokens, the model {}", tokenizer->size(),
              info.vocab);

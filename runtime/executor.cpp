@@ -1,13 +1,14 @@
 #include "runtime/executor.h"
 
 #include <algorithm>
-#include <cfenv>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <mutex>
 
 #include "runtime/cpu_count.h"
+#include "runtime/fair_mutex.h"
+#include "runtime/float_environment.h"
 #include "runtime/fork_count.h"
 #include "runtime/memory.h"
 #include "runtime/thread_pool.h"
@@ -20,22 +21,6 @@ namespace {
 constexpr int64_t kAlignment = 64;  // of scratch and of what generated code may assume of arena and weights
 
 int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
-// A program that embeds us may run with flushed denormals or another rounding mode; embeddings must not
-// depend on it.
-class DefaultFloatEnvironment {
- public:
-  DefaultFloatEnvironment() {
-    std::fegetenv(&before_);
-    std::fesetenv(FE_DFL_ENV);
-  }
-  ~DefaultFloatEnvironment() { std::fesetenv(&before_); }
-  DefaultFloatEnvironment(const DefaultFloatEnvironment&) = delete;
-  DefaultFloatEnvironment& operator=(const DefaultFloatEnvironment&) = delete;
-
- private:
-  std::fenv_t before_ = {};
-};
 
 int64_t Nanoseconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -72,7 +57,7 @@ struct Executor::State {
   PageMemory scratch;
   int64_t scratch_stride = 0;
 
-  std::mutex mutex;  // guards what follows, and the use of the pool and the scratch
+  FairMutex mutex;  // guards what follows, and the use of the pool and the scratch
   PageMemory arena;
   std::vector<void*> args;          // Program::args of the chunk that runs
   std::vector<WorkItem> items;      // of all steps

@@ -80,7 +80,8 @@ class Model {
 
   Model(Model&& other) noexcept : model_(std::exchange(other.model_, nullptr)) {}
   Model& operator=(Model&& other) noexcept {
-    std::swap(model_, other.model_);
+    Model taken(std::move(other));  // closes what this one had
+    std::swap(model_, taken.model_);
     return *this;
   }
   ~Model() { ggufc_close(model_); }

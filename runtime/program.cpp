@@ -15,8 +15,7 @@ bool Evaluate(int64_t constant, int64_t per_token, int64_t per_sequence, int64_t
          !__builtin_add_overflow(result, of_sequences, &result);
 }
 
-Status CheckArg(const Program& program, const Arg& arg, int64_t weights_bytes, int64_t file_bytes,
-                int64_t max_tokens) {
+Status CheckArg(const Program& program, const Arg& arg, int64_t weights_bytes, int64_t max_tokens) {
   switch (arg.kind) {
     case ArgKind::kIds:
     case ArgKind::kPositions:
@@ -31,8 +30,8 @@ Status CheckArg(const Program& program, const Arg& arg, int64_t weights_bytes, i
       }
       return {};
     case ArgKind::kFile:
-      if (arg.offset < 0 || arg.offset >= file_bytes) {
-        return Err("offset {} lies outside {} bytes of model file", arg.offset, file_bytes);
+      if (arg.offset < 0 || arg.offset >= program.file_bytes) {
+        return Err("offset {} lies outside {} bytes of model file", arg.offset, program.file_bytes);
       }
       return {};
     case ArgKind::kArena:
@@ -85,6 +84,9 @@ Status ValidateProgram(const Program& program, int64_t weights_bytes, int64_t fi
   if (program.weights_bytes < 0 || program.weights_bytes > weights_bytes) {
     return Err("program: {} bytes of packed weights, but there are {}", program.weights_bytes, weights_bytes);
   }
+  if (program.file_bytes < 0 || program.file_bytes > file_bytes) {
+    return Err("program: {} bytes of the model file, but there are {}", program.file_bytes, file_bytes);
+  }
   if (program.scratch_bytes < 0 || program.scratch_bytes > kMaxScratchBytes) {
     return Err("program: {} bytes of scratch a thread (at most {})", program.scratch_bytes, kMaxScratchBytes);
   }
@@ -105,7 +107,7 @@ Status ValidateProgram(const Program& program, int64_t weights_bytes, int64_t fi
     if (!status) return WithContext(fmt::format("program: step {}", i), status);
   }
   for (size_t i = 0; i < program.args.size(); ++i) {
-    const Status status = CheckArg(program, program.args[i], weights_bytes, file_bytes, max_tokens);
+    const Status status = CheckArg(program, program.args[i], weights_bytes, max_tokens);
     if (!status) return WithContext(fmt::format("program: argument {}", i), status);
   }
   return {};

@@ -63,6 +63,7 @@ struct Program {
   int64_t arena_bytes = 0, arena_bytes_t = 0, arena_bytes_b = 0;
   int64_t scratch_bytes = 0;
   int64_t weights_bytes = 0;
+  int64_t file_bytes = 0;      // of the model file, from its start: what kernels read of it lies in these
   int64_t dims = 0;            // floats of one embedding
   int64_t vocab = 0;           // ids are in [0, vocab)
   int64_t context_length = 0;  // tokens of one sequence at most

@@ -28,6 +28,7 @@ void ForEachNumber(P& program, F&& visit) {
   visit("arena_bytes_b", program.arena_bytes_b);
   visit("scratch_bytes", program.scratch_bytes);
   visit("weights_bytes", program.weights_bytes);
+  visit("file_bytes", program.file_bytes);
   visit("dims", program.dims);
   visit("vocab", program.vocab);
   visit("context_length", program.context_length);

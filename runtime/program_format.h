@@ -1,9 +1,9 @@
 // A Program as bytes: the contract between generated code and the runtime, written by the compiler and linked
-// beside the code or kept in a cache. Little endian, version 1, no padding:
+// beside the code or kept in a cache. Little endian, version 2, no padding:
 //
 //   char[8] "GGUFCPRG"; u32 version; u32 kernels; u32 steps; u32 args
-//   i64     arena_bytes, arena_bytes_t, arena_bytes_b, scratch_bytes, weights_bytes, dims, vocab,
-//           context_length
+//   i64     arena_bytes, arena_bytes_t, arena_bytes_b, scratch_bytes, weights_bytes, file_bytes, dims,
+//           vocab, context_length
 //   kernels { u32 length; char[length] }            symbol names
 //   steps   { u32 kernel, first_arg, arg_count, rows; i64 row_grain, cols, col_grain, work_per_row }
 //   args    { u32 kind, zero; i64 offset, offset_t, offset_b }
@@ -18,7 +18,7 @@
 
 namespace ggufc::runtime {
 
-inline constexpr uint32_t kProgramVersion = 1;
+inline constexpr uint32_t kProgramVersion = 2;
 // An EmbeddingGemma of 24 layers has 12 kernels, 125 steps and about 1000 arguments.
 inline constexpr uint32_t kMaxKernels = 1u << 12;
 inline constexpr uint32_t kMaxSteps = 1u << 16;

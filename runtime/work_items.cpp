@@ -9,7 +9,7 @@ namespace {
 int64_t CeilDivide(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 int64_t RoundUp(int64_t a, int64_t multiple) { return CeilDivide(a, multiple) * multiple; }
 
-// [0, size) in `pieces` even pieces.
+// Even pieces of rows by even pieces of columns.
 void AddGrid(int64_t rows, int64_t row_pieces, int64_t cols, int64_t col_pieces,
              std::vector<WorkItem>& items) {
   for (int64_t c = 0; c < col_pieces; ++c) {

@@ -12,7 +12,9 @@ namespace ggufc {
 
 FileIdentity IdentityOf(const struct stat& info) {
   const auto nanoseconds = [](const timespec& time) {
-    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+    // Modulo 2^64: times after 2262 are no reason to overflow, and only compared.
+    return static_cast<int64_t>(static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 +
+                                static_cast<uint64_t>(time.tv_nsec));
   };
   return {.device = info.st_dev,
           .inode = info.st_ino,
@@ -43,7 +45,10 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   void* address = mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd, 0);
   const int error = errno;
   close(fd);
-  if (address == MAP_FAILED) return Err(ErrorKind::kIo, "{}: cannot map: {}", path, std::strerror(error));
+  if (address == MAP_FAILED) {
+    return Err(error == ENOMEM ? ErrorKind::kOutOfMemory : ErrorKind::kIo, "{}: cannot map {} bytes: {}",
+               path, file.size_, std::strerror(error));
+  }
   file.data_ = static_cast<const uint8_t*>(address);
   return file;
 }

@@ -220,6 +220,19 @@ TEST_F(CompileTest, ManyThreadsAtOnce) {
   EXPECT_EQ(Entries(), 1u);
 }
 
+// Weights are packed and rope tables made while the caller's rounding mode is another one, and kept for everybody.
+TEST_F(CompileTest, TheCallersFloatEnvironmentDoesNotMatter) {
+  const std::vector<float> expected = Reference().Reference("hello world");
+  const unsigned before = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(before | 0xC040);  // denormals are zero, flush to zero, round towards zero
+  const Handle fresh = Compile();
+  const unsigned after = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(before);
+  EXPECT_EQ(after & 0xC040, 0xC040u);
+  EXPECT_EQ(Embed(fresh.get(), {"hello world"}), expected);
+  EXPECT_EQ(Embed(Compile().get(), {"hello world"}), expected);
+}
+
 #ifndef __SANITIZE_THREAD__  // ThreadSanitizer refuses to start threads in the child of a process that had some
 
 bool EmbedsRight(ggufc_model* model, const std::vector<float>& expected) {

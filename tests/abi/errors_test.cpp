@@ -268,6 +268,10 @@ TEST_F(ErrorsTest, MessagesAreOneLineOfUtf8AndFitTheirBuffer) {
   ggufc_embed_options options = GGUFC_EMBED_OPTIONS_INIT;
   options.prompt = "two\nlines\x7f \xff caf\xC3\xA9";
   Expect(EmbedOne("x", options), GGUFC_INVALID_ARGUMENT, "`two?lines? ? caf\xC3\xA9`");
+  options.prompt =
+      "a\xC2\x9B"
+      "31m\xC2\x85 b\xE2\x80\xA8 c\xC2\xA0";  // C1 controls, a line end; a space that may stand
+  Expect(EmbedOne("x", options), GGUFC_INVALID_ARGUMENT, "`a?31m? b? c\xC2\xA0`");
   const std::string endless = "x" + std::string(3000, '\xC3');  // broken characters, one byte each
   options.prompt = endless.c_str();
   Expect(EmbedOne("x", options), GGUFC_INVALID_ARGUMENT, "`x????");

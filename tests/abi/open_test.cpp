@@ -234,6 +234,17 @@ TEST_F(OpenTest, PartsOfDifferentModels) {
          "context length: the program has");
   expect([](ImageParts& p) { p.info.vocab -= 1; }, GGUFC_MISMATCH, "vocabulary");
   expect([](ImageParts& p) { p.info.table_row_bytes += 100000; }, GGUFC_BAD_FILE, "tiny: ");
+  // Code reads rows by a stride of its own.
+  expect([](ImageParts& p) { p.info.table_row_bytes -= 1; }, GGUFC_MISMATCH,
+         "embedding table: the program has");
+  expect([](ImageParts& p) { p.info.table_offset += 64; }, GGUFC_MISMATCH,
+         "embedding table: the program has");
+  expect(
+      [](ImageParts& p) {
+        p.info.table_row_bytes = 1;
+        p.tables.resize(static_cast<size_t>(p.info.table_offset + p.info.vocab));
+      },
+      GGUFC_MISMATCH, "embedding table: the program has");
   expect([](ImageParts& p) { p.tables.resize(static_cast<size_t>(p.info.table_offset) + 5000); },
          GGUFC_BAD_FILE, "tiny: ");
   expect([](ImageParts& p) { p.tokenizer.pop_back(); }, GGUFC_BAD_FILE, "tiny (embedded weights): ");

@@ -104,8 +104,9 @@ void Visit(Archive& archive, T& value) {
     archive(value.kernels);
     archive(value.steps);
     archive(value.args);
-    for (auto* number : {&value.arena_bytes, &value.arena_bytes_t, &value.arena_bytes_b, &value.scratch_bytes,
-                         &value.weights_bytes, &value.dims, &value.vocab, &value.context_length}) {
+    for (auto* number :
+         {&value.arena_bytes, &value.arena_bytes_t, &value.arena_bytes_b, &value.scratch_bytes,
+          &value.weights_bytes, &value.file_bytes, &value.dims, &value.vocab, &value.context_length}) {
       archive(*number);
     }
   } else {

@@ -131,6 +131,7 @@ void AddImages(Seeds& seeds) {
                    {.kernel = 1, .first_arg = 2, .arg_count = 2, .rows = Rows::kSequences}};
   program.arena_bytes_t = 128;
   program.weights_bytes = 64;
+  program.file_bytes = 64;
   program.dims = 2;
   program.vocab = 8;
   program.context_length = 16;

@@ -205,6 +205,7 @@ class Model {
     program.context_length = kContext;
     program.scratch_bytes = kScratch;
     program.weights_bytes = 64 + kCols * 4;
+    program.file_bytes = sizeof(file);
     // x at 0, y behind it, and a hole whose size depends on the sequences.
     program.arena_bytes = 64;
     program.arena_bytes_t = 2 * kCols * 4;
@@ -458,7 +459,8 @@ TEST(ExecutorTest, AChildOfForkStartsAnew) {
       model.record().scratches_in_use.clear();
       const bool fresh = executor->threads() == 3 && executor->stats().chunks == 0;
       std::vector<float> out(batch.lengths.size() * kDims);
-      const bool good = executor->Run(batch.ids, batch.lengths, out.data()).has_value() && out == batch.Expected();
+      const bool good =
+          executor->Run(batch.ids, batch.lengths, out.data()).has_value() && out == batch.Expected();
       _exit(fresh && good && executor->stats().chunks == 1 ? 0 : 1);
     }
     int status = -1;

@@ -40,6 +40,7 @@ Program Sample() {
   program.arena_bytes_b = 192;
   program.scratch_bytes = 4096;
   program.weights_bytes = 256;
+  program.file_bytes = int64_t{1} << 41;
   program.dims = 768;
   program.vocab = 262144;
   program.context_length = 2048;
@@ -62,7 +63,7 @@ void Put(std::vector<uint8_t>& bytes, size_t offset, T value) {
 }
 
 // Where the parts of the sample begin.
-constexpr size_t kNumbers = 24, kNames = kNumbers + 64;
+constexpr size_t kNumbers = 24, kNames = kNumbers + 72;
 constexpr size_t kSteps = kNames + 3 * 4 + 5 + 18 + 5, kStepBytes = 48;
 constexpr size_t kArgs = kSteps + 4 * kStepBytes, kArgBytes = 32;
 constexpr size_t kEnd = kArgs + 9 * kArgBytes;
@@ -125,8 +126,8 @@ TEST(ProgramFormat, EveryFieldOutOfRangeIsAnError) {
   constexpr size_t kStep1 = kSteps + kStepBytes, kArg2 = kArgs + 2 * kArgBytes;
   const Case<uint32_t> words[] = {
       {0, 0, "program: magic: not a serialised program"},
-      {8, 0, "program: version: 0 (this program reads 1)"},
-      {8, 2, "program: version: 2 (this program reads 1)"},
+      {8, 1, "program: version: 1 (this program reads 2)"},
+      {8, 3, "program: version: 3 (this program reads 2)"},
       {12, kMaxKernels + 1, "program: kernels: 4097 (at most 4096)"},
       {12, UINT32_MAX, "program: kernels: 4294967295 (at most 4096)"},
       {12, kMaxKernels, "program: kernel 3: length: "},
@@ -172,11 +173,14 @@ TEST(ProgramFormat, EveryFieldOutOfRangeIsAnError) {
       {kNumbers + 24, kMaxScratchBytes + 1, "bytes of scratch a thread (at most 4294967296)"},
       {kNumbers + 32, -1, "program: -1 bytes of packed weights"},
       {kNumbers + 32, 192, "argument 7: offset 192 lies outside 192 bytes of packed weights"},
-      {kNumbers + 40, 0, "program: 0 dims"},
-      {kNumbers + 40, kLeast, "program: -9223372036854775808 dims"},
-      {kNumbers + 48, 0, "vocabulary of 0"},
-      {kNumbers + 56, 0, "context of 0 tokens"},
-      {kNumbers + 56, kMaxBatchTokens + 1, "context of 33554433 tokens (at most 33554432)"},
+      {kNumbers + 40, -1, "program: -1 bytes of the model file"},
+      {kNumbers + 40, int64_t{1} << 40,
+       "argument 1: offset 1099511627776 lies outside 1099511627776 bytes of model file"},
+      {kNumbers + 48, 0, "program: 0 dims"},
+      {kNumbers + 48, kLeast, "program: -9223372036854775808 dims"},
+      {kNumbers + 56, 0, "vocabulary of 0"},
+      {kNumbers + 64, 0, "context of 0 tokens"},
+      {kNumbers + 64, kMaxBatchTokens + 1, "context of 33554433 tokens (at most 33554432)"},
       {kStep1 + 16, 0, "program: step 1: row grain 0"},
       {kStep1 + 16, kLeast, "program: step 1: row grain -"},
       {kStep1 + 24, 0, "columns 0"},
