@@ -8,8 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
-[ $# -ge 1 ] || usage
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit "$1"; }
+[ $# -ge 1 ] || usage 2
+case $1 in -h | --help) usage 0 ;; esac
 target=$1
 seconds=${2:-60}
 shift $(($# < 2 ? $# : 2))
