@@ -40,6 +40,18 @@ size_t WholeLines(std::string_view bytes) {
 
 }  // namespace
 
+Status CheckNotAnInput(const std::string& output, const std::vector<std::string>& inputs) {
+  struct stat target = {}, source = {};
+  if (output == "-" || stat(output.c_str(), &target) != 0 || !S_ISREG(target.st_mode)) return {};
+  for (const std::string& input : inputs) {
+    if (stat(input.c_str(), &source) == 0 && source.st_dev == target.st_dev &&
+        source.st_ino == target.st_ino) {
+      return Err("{}: is the input {} too, whose place the output would take", output, input);
+    }
+  }
+  return {};
+}
+
 Result<OutputFile> OutputFile::Create(const std::string& path, const OutputFileOptions& options) {
   OutputFile file;
   file.name_ = path;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/interruption.h"
 #include "support/result.h"
@@ -26,6 +27,10 @@ namespace ggufc {
 struct OutputFileOptions {
   unsigned permissions = 0666;  // of a file that does not exist yet, less the umask
 };
+
+// An error where `output` is one of the files `inputs`, by whatever name: the result would take the place of what it was made
+// from. Devices and pipes are no matter, nor are names of nothing.
+Status CheckNotAnInput(const std::string& output, const std::vector<std::string>& inputs);
 
 // Buffered. Errors name the file and say what the system said.
 class OutputFile {

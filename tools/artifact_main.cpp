@@ -4,6 +4,8 @@
 #include <exception>
 #include <new>
 
+#include "runtime/code.h"
+#include "runtime/cpu_features.h"
 #include "runtime/ggufc.h"
 #include "support/interruption.h"
 #include "support/output_file.h"
@@ -26,7 +28,8 @@ constexpr const char* kAbout =
     "for.";
 
 constexpr const char* kExamples = R"(Formats:
-  jsonl  {{"index":0,"tokens":11,"embedding":[...]}} a line; other keys of an input line stand before "embedding"
+  jsonl  {{"index":0,"tokens":11,"embedding":[...]}} a line; other keys of an input line stand before "embedding",
+         and behind "tokens" there is "dropped":3 where --overlength truncate cut 3 tokens off
   npy    NumPy, float32, shape (documents, dims)
   text   a line of numbers a vector
 
@@ -185,6 +188,7 @@ class Embedding {
 
 Status Embed(const ggufc_code* code, const Flags& flags, const std::vector<std::string>& texts,
              const char* program) {
+  RETURN_IF_ERROR(CheckNotAnInput(flags.output, {"/proc/self/exe", flags.weights, flags.input.input}));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
   ASSIGN_OR_RETURN(const Model model, Open(code, flags));
   ASSIGN_OR_RETURN(
@@ -196,6 +200,27 @@ Status Embed(const ggufc_code* code, const Flags& flags, const std::vector<std::
   return {};
 }
 
+struct Verified {
+  std::string targets;
+  size_t vectors = 0;
+};
+
+// With the code of the target that is asked for, or of every one that this CPU runs.
+Result<Verified> VerifyTargets(const ggufc_code* code, const Flags& flags) {
+  Verified verified;
+  for (uint32_t i = 0; i < code->target_count; ++i) {
+    Flags own = flags;
+    own.target = code->targets[i].name;
+    if (flags.target != "native" && flags.target != own.target) continue;
+    if ((code->targets[i].features & ~runtime::HostCpuFeatures()) != 0) continue;
+    ASSIGN_OR_RETURN(const Model model, Open(code, own));
+    RETURN_IF_ERROR(WithContext(fmt::format("target {}", own.target),
+                                Check(ggufc_verify(model.get(), &verified.vectors))));
+    verified.targets += fmt::format("{}{}", verified.targets.empty() ? "" : ", ", own.target);
+  }
+  return verified;
+}
+
 // One line about the model; after --verify, what was compared.
 Status Describe(const ggufc_code* code, const Flags& flags, std::string_view program) {
   ASSIGN_OR_RETURN(const Model model, Open(code, flags));
@@ -204,9 +229,9 @@ Status Describe(const ggufc_code* code, const Flags& flags, std::string_view pro
       program, Quoted(ggufc_name(model.get())), ggufc_fingerprint(model.get()), ggufc_dims(model.get()),
       ggufc_context_length(model.get()), ggufc_target(model.get()), ggufc_version());
   if (flags.verify) {
-    size_t vectors = 0;
-    RETURN_IF_ERROR(Check(ggufc_verify(model.get(), &vectors)));
-    line += fmt::format("; weights undamaged, {} golden vectors equal", vectors);
+    ASSIGN_OR_RETURN(const Verified verified, VerifyTargets(code, flags));
+    line +=
+        fmt::format("; weights undamaged, {} golden vectors equal on {}", verified.vectors, verified.targets);
   }
   return WriteToStdout(line + "\n");
 }
@@ -243,8 +268,8 @@ int Main(const ggufc_code* code, const char* program, const Arguments& arguments
       ->type_name("FILE");
   line.app().add_flag(
       "--verify", flags.verify,
-      "check all weights, compute the vectors that were stored when the model was\ncompiled, and "
-      "compare all bits");
+      "check all weights, compute the vectors that were stored when the model was\ncompiled, on every "
+      "target that this CPU runs (or on --target), and compare all\nbits");
   line.app().add_flag("--version", flags.version, "which model this is");
   if (const auto status = line.Parse(arguments)) return *status;
   if (flags.verify || flags.version) {

@@ -170,6 +170,11 @@ Status Compile(const CompileFlags& flags, std::vector<const codegen::Target*> ta
   options.main = flags.emit == "exe";
   Progress progress;
   options.progress = [&](std::string_view what) { progress.Show(fmt::format("{} ...", what)); };
+  const bool text = flags.emit == "llvm" || flags.emit == "asm";
+  const bool sidecar = !text && flags.weights == "sidecar";
+  for (const std::string& path : {paths.code, paths.header, sidecar ? paths.weights : ""}) {
+    RETURN_IF_ERROR(CheckNotAnInput(path, {flags.model.model}));
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Model> model, OpenModel(flags.model.model));
   const auto named = [&](Status status) -> Status {
     if (!status) return tl::unexpected(NameModel(*model, status.error()));
@@ -177,12 +182,12 @@ Status Compile(const CompileFlags& flags, std::vector<const codegen::Target*> ta
   };
   Result<std::unique_ptr<compiler::Artifact>> artifact = compiler::Artifact::Plan(*model, std::move(options));
   if (!artifact) return tl::unexpected(NameModel(*model, artifact.error()));
-  if (flags.emit == "llvm" || flags.emit == "asm") {
-    const Result<std::string> text =
+  if (text) {
+    const Result<std::string> printed =
         flags.emit == "llvm" ? (*artifact)->PrintLlvm() : (*artifact)->PrintAssembly();
     progress.Clear();
-    if (!text) return tl::unexpected(NameModel(*model, text.error()));
-    return WriteText(paths.code, *text);
+    if (!printed) return tl::unexpected(NameModel(*model, printed.error()));
+    return WriteText(paths.code, *printed);
   }
   RETURN_IF_ERROR(named((*artifact)->Compile()));
   RETURN_IF_ERROR(WriteParts(**artifact, flags, paths, progress));

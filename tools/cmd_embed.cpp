@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "compiler/open_model.h"
+#include "support/output_file.h"
 #include "tools/command_line.h"
 #include "tools/encode.h"
 #include "tools/report.h"
@@ -173,6 +174,7 @@ Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(compiler::OpenedModel& m
 }
 
 Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
+  RETURN_IF_ERROR(CheckNotAnInput(flags.output, {flags.model.model, flags.input.input}));
   ASSIGN_OR_RETURN(const std::unique_ptr<compiler::OpenedModel> model, OpenThroughCache(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
   Encoder encoder([&] { return model->tokenizer(); }, {model->vocab(), model->context_length()}, flags.input);

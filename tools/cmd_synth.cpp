@@ -1,5 +1,6 @@
 // ggufc synth: a model file with true shapes and random weights.
 #include "frontend/synth.h"
+#include "support/output_file.h"
 #include "tools/command_line.h"
 
 namespace ggufc::tools {
@@ -59,6 +60,7 @@ int RunSynth(const Arguments& arguments) {
   if (!parsed) return line.UsageError(parsed.error().message);
   options.type = *parsed;
 
+  if (const Status status = CheckNotAnInput(output, {tokenizer}); !status) return Fail(status.error());
   Progress progress;
   const auto show = [&](uint64_t done, uint64_t total) {
     progress.Show(fmt::format("{} MB of {} MB", done >> 20, total >> 20));

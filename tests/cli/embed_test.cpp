@@ -233,5 +233,29 @@ TEST_F(Embed, LinksAndDevicesStayWhatTheyAre) {
   EXPECT_EQ(Run({"text", "--output", "/dev/stdout"}).out, want);
 }
 
+// A model may be the only copy of itself.
+TEST_F(Embed, AnOutputDoesNotTakeTheInputsPlace) {
+  const std::string model = ReadFile(model_), line = "{\"text\":\"a\"}\n";
+  WriteFile(File("m.weights"), model);
+  WriteFile(File("in.jsonl"), line);
+  ASSERT_EQ(symlink("m.weights", File("link").c_str()), 0);
+  const std::vector<Arguments> commands = {
+      {"embed", File("m.weights"), "a", "--output", File("link")},
+      {"embed", model_, "--input", File("in.jsonl"), "--output", File("in.jsonl")},
+      {"compile", File("m.weights"), "--emit", "exe", "-o", File("m.weights")},
+      {"compile", File("m.weights"), "-o", File("m")},
+      {"compile", File("link"), "--emit", "asm", "-o", File("m.weights.s"), "--name", "m"}};
+  for (const Arguments& arguments : commands) {
+    const bool reads_only = arguments.back() == "m";  // assembly has another name
+    const Outcome outcome = RunGgufc(arguments);
+    EXPECT_EQ(outcome.status, reads_only ? 0 : 1) << arguments[0] << outcome.err;
+    if (!reads_only) {
+      EXPECT_THAT(outcome.err, HasSubstr("whose place the output would take"));
+    }
+  }
+  EXPECT_EQ(ReadFile(File("m.weights")), model);
+  EXPECT_EQ(ReadFile(File("in.jsonl")), line);
+}
+
 }  // namespace
 }  // namespace ggufc::testing

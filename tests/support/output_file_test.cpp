@@ -150,6 +150,22 @@ TEST_F(OutputFileTest, Errors) {
 }
 
 // Threads that create, write, finish and abandon files as fast as they can; a signal at a random moment.
+TEST_F(OutputFileTest, AnInputIsNoOutput) {
+  std::ofstream(File("in")) << "x";
+  std::ofstream(File("other")) << "y";
+  fs::create_symlink("in", File("link"));
+  fs::create_hard_link(File("in"), File("hard"));
+  for (const char* const name : {"in", "link", "hard"}) {
+    const Status status = CheckNotAnInput(File(name), {File("missing"), "", "-", File("in")});
+    ASSERT_FALSE(status) << name;
+    EXPECT_EQ(status.error().message,
+              File(name) + ": is the input " + File("in") + " too, whose place the output would take");
+  }
+  for (const std::string& output : {File("other"), File("new"), std::string("-"), std::string("/dev/null")}) {
+    EXPECT_TRUE(CheckNotAnInput(output, {File("in"), "/dev/null", "-"})) << output;
+  }
+}
+
 TEST_F(OutputFileTest, SignalsRemoveTemporaryFiles) {
   const auto work = [this](int thread) {
     for (int i = 0;; ++i) {
