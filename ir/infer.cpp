@@ -31,6 +31,9 @@ bool IsInt(Scalar s) {
          s == Scalar::kIndex;
 }
 
+// Integers that are compared: as signed ones, which u8 is not.
+bool IsOrdered(Scalar s) { return IsInt(s) && s != Scalar::kU8; }
+
 bool IsFileType(Scalar s) {
   return s == Scalar::kF32 || s == Scalar::kF16 || s == Scalar::kBF16 || s == Scalar::kQ8_0;
 }
@@ -49,7 +52,10 @@ bool IsLoopType(const Type& t) {
   return power_of_two && t.lanes <= kMaxVectorBytes && t.Bytes() <= kMaxVectorBytes;
 }
 
-bool IsF32Rows(const Type& t) { return t.IsTensor() && t.rank == 2 && t.scalar == Scalar::kF32; }
+// An activation: rows are tokens or sequences. Matrices with a fixed number of rows are weights, which are not computed.
+bool IsF32Rows(const Type& t) {
+  return t.IsTensor() && t.rank == 2 && t.scalar == Scalar::kF32 && t.rows().symbol != Symbol::kNone;
+}
 
 Types Operand(const Site& s, size_t operand, const char* expected) {
   return Err("{}: operand {} is {}, expected {}", s.name(), operand + 1, s.text(operand), expected);
@@ -109,14 +115,15 @@ Status CheckHeadDim(const Op& op, int64_t columns) {
 Types InferEmbed(const Site& s) {
   if (s.type(0) != Type::Tensor(Scalar::kI32, Symbol::kT)) return Operand(s, 0, "i32[T]");
   const Type& table = s.type(1);
-  if (!table.IsTensor() || table.rank != 2 || !IsFileType(table.scalar))
+  if (!table.IsTensor() || table.rank != 2 || !IsFileType(table.scalar) ||
+      table.rows().symbol != Symbol::kNone)
     return Operand(s, 1, "a weight [rows, columns]");
   return std::vector{Type::Tensor(Scalar::kF32, Symbol::kT, table.columns())};
 }
 
 Types InferRmsNorm(const Site& s) {
   const Type& x = s.type(0);
-  if (!IsF32Rows(x)) return Operand(s, 0, "f32[rows, columns]");
+  if (!IsF32Rows(x)) return Operand(s, 0, "f32[T or B, columns]");
   int64_t group = s.op.Int(Attr::kGroup);
   if (group == 0) group = x.columns();
   if (x.columns() % group != 0)
@@ -131,8 +138,9 @@ Types InferRmsNorm(const Site& s) {
 
 Types InferLinear(const Site& s) {
   const Type &x = s.type(0), &w = s.type(1);
-  if (!x.IsTensor() || x.rank != 2 || !(x.scalar == Scalar::kF32 || IsActivationQuant(x.scalar))) {
-    return Operand(s, 0, "f32, q16, q8 or q7 [rows, columns]");
+  if (!x.IsTensor() || x.rank != 2 || x.rows().symbol == Symbol::kNone ||
+      !(x.scalar == Scalar::kF32 || IsActivationQuant(x.scalar))) {
+    return Operand(s, 0, "f32, q16, q8 or q7 [T or B, columns]");
   }
   if (!w.IsTensor() || w.rank != 2 || !IsFileType(w.scalar) || w.rows().symbol != Symbol::kNone) {
     return Operand(s, 1, "a weight [out, in]");
@@ -151,7 +159,7 @@ Types InferLinear(const Site& s) {
 
 Types InferQuantize(const Site& s) {
   const Type& x = s.type(0);
-  if (!IsF32Rows(x) || x.columns() % kQuantBlock != 0) return Operand(s, 0, "f32[rows, a multiple of 32]");
+  if (!IsF32Rows(x) || x.columns() % kQuantBlock != 0) return Operand(s, 0, "f32[T or B, a multiple of 32]");
   if (s.stated.size() != 1 || !IsActivationQuant(s.stated[0].scalar) ||
       s.stated[0] != x.With(s.stated[0].scalar)) {
     return Err("quantize: the result must be q16, q8 or q7 of the operand's shape {}", s.text(0));
@@ -163,8 +171,9 @@ Types InferRopeTable(const Site& s) {
   const Type &x = s.type(0), &table = s.type(1);
   if (!IsF32Rows(x) || x.rows() != Dim(Symbol::kT)) return Operand(s, 0, "f32[T, columns]");
   RETURN_IF_ERROR(CheckHeadDim(s.op, x.columns()));
-  if (!IsF32Rows(table) || table.rows().symbol != Symbol::kNone ||
-      table.columns() != s.op.Int(Attr::kHeadDim)) {
+  const bool fits = table.IsTensor() && table.rank == 2 && table.scalar == Scalar::kF32 &&
+                    table.rows().symbol == Symbol::kNone && table.columns() == s.op.Int(Attr::kHeadDim);
+  if (!fits) {
     return Operand(s, 1, "f32[positions, head_dim]");
   }
   return std::vector{x};
@@ -200,7 +209,7 @@ Types InferAttention(const Site& s) {
 
 Types InferSlice(const Site& s) {
   const Type& x = s.type(0);
-  if (!IsF32Rows(x)) return Operand(s, 0, "f32[rows, columns]");
+  if (!IsF32Rows(x)) return Operand(s, 0, "f32[T or B, columns]");
   RETURN_IF_ERROR(CheckPositive(s.op, Attr::kSize));
   const int64_t offset = s.op.Int(Attr::kOffset), size = s.op.Int(Attr::kSize);
   if (offset + size > x.columns())
@@ -210,7 +219,7 @@ Types InferSlice(const Site& s) {
 
 Types InferDeinterleave(const Site& s) {
   const Type& x = s.type(0);
-  if (!IsF32Rows(x)) return Operand(s, 0, "f32[rows, columns]");
+  if (!IsF32Rows(x)) return Operand(s, 0, "f32[T or B, columns]");
   for (const Attr attr : {Attr::kSize, Attr::kWays, Attr::kGranule})
     RETURN_IF_ERROR(CheckPositive(s.op, attr));
   const int64_t size = s.op.Int(Attr::kSize), way = s.op.Int(Attr::kWay);
@@ -259,7 +268,7 @@ Types InferSameAsFirst(const Site& s) {
       }
       break;
     default:
-      if (!IsF32Rows(x)) return Operand(s, 0, "f32[rows, columns]");
+      if (!IsF32Rows(x)) return Operand(s, 0, "f32[T or B, columns]");
   }
   return std::vector{x};
 }
@@ -269,11 +278,12 @@ bool ElementwiseOn(OpKind kind, const Type& t) {
   switch (kind) {
     case OpKind::kAdd:
     case OpKind::kMul:
-      return t.IsTensor() ? f32 : f32 || IsInt(t.scalar);
+      return t.IsTensor() ? IsF32Rows(t) : f32 || IsInt(t.scalar);
     case OpKind::kSub:
+      return f32 || IsInt(t.scalar);
     case OpKind::kMin:
     case OpKind::kMax:
-      return f32 || IsInt(t.scalar);
+      return f32 || IsOrdered(t.scalar);
     case OpKind::kDiv:
       return f32 || t.scalar == Scalar::kIndex;
     case OpKind::kRem:
@@ -284,7 +294,7 @@ bool ElementwiseOn(OpKind kind, const Type& t) {
       return IsInt(t.scalar) || t.scalar == Scalar::kI1;
     case OpKind::kShl:
     case OpKind::kShr:
-      return IsInt(t.scalar) && t.scalar != Scalar::kU8;
+      return IsOrdered(t.scalar);
     case OpKind::kFma:
       return f32;
     default:
@@ -358,8 +368,9 @@ Types InferNone(const Site& s) {
 
 Types InferCompare(const Site& s) {
   const Type& t = s.type(0);
-  if (!IsLoopType(t) || (!IsInt(t.scalar) && t.scalar != Scalar::kF32))
-    return Operand(s, 0, "f32 or integers");
+  const bool equality = s.op.kind == OpKind::kCmpEq;
+  if (!IsLoopType(t) || (!(equality ? IsInt(t.scalar) : IsOrdered(t.scalar)) && t.scalar != Scalar::kF32))
+    return Operand(s, 0, equality ? "f32 or integers" : "f32 or signed integers");
   if (s.type(1) != t) return Err("{}: operands are {} and {}", s.name(), s.text(0), s.text(1));
   return std::vector{t.With(Scalar::kI1)};
 }

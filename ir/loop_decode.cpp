@@ -28,10 +28,12 @@ const Instr* ForEnter(State&, const Instr& in) {
   in.out->index[0] = in.a->index[0];
   return in.a->index[0] < in.b->index[0] ? &in + 1 : &in + in.jump;
 }
-const Instr* ForNext(State&, const Instr& in) {
+const Instr* ForNext(State& state, const Instr& in) {
   int64_t next;
-  const bool overflow = __builtin_add_overflow(in.out->index[0], in.c->index[0], &next);
-  if (overflow || next >= in.b->index[0]) return &in + 1;
+  if (__builtin_add_overflow(in.out->index[0], in.c->index[0], &next)) {
+    return Fail(state, in, fmt::format("{} + {} is no index", in.out->index[0], in.c->index[0]));
+  }
+  if (next >= in.b->index[0]) return &in + 1;
   in.out->index[0] = next;
   return &in + in.jump;
 }

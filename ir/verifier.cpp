@@ -16,8 +16,9 @@
 //   * graph, kernel: forward(i32[T]) -> (f32[B,dims]). loop: forward(ids i32[T], positions i32[T], key_slots
 //     i32[T], sequences i32[B,4], query tiles i32[Q,4], out f32[B,dims]), no results.
 //   * A kernel's domain has rows T, B or Q, at least one column unit, and grains of 0 or more. At the kernel
-//     stage its parameters and results are tensors, and results have the domain's rows (T for Q). At the loop
-//     stage it takes addresses, then (scratch: ptr, r0, r1, c0, c1: index), and returns nothing.
+//     stage its parameters and results are tensors, and results have the domain's rows (T for Q). Rows are Q if
+//     and only if it has an attention; column units are those of its linear's result, or 1. At the loop stage it
+//     takes addresses, then (scratch: ptr, r0, r1, c0, c1: index), and returns nothing.
 //   * A micro-kernel takes ptr, index, f32 and i32, may return scalars and vectors, and has no domain.
 // Values
 //   * Ids are in range. Each value is defined once: as a parameter, a block argument, one op's result, or for
@@ -34,8 +35,8 @@
 //   * Calls: forward calls kernels; at the loop stage kernels and micro-kernels call micro-kernels; nothing
 //     recurses. After fusion `forward` is straight-line: calls, `return` and, at the loop stage, buffers.
 //   * A linear has the pack and unit of the weight that it works on, also where a kernel is passed it.
-//   * buffer only in forward, scratch only in kernels. Of the buffers all have an offset or none has; so for
-//     the scratch of one kernel, and then each lies within the kernel's scratch_bytes.
+//   * buffer only in forward, scratch only in a kernel's body, outside regions. Of the buffers all have an
+//     offset or none has; so for the scratch of one kernel, and then each lies within its scratch_bytes.
 #include "ir/verifier.h"
 
 #include <algorithm>
@@ -81,6 +82,7 @@ class FunctionVerifier {
   Status Body() {
     for (const ValueId param : function_.params) RETURN_IF_ERROR(Define(param, Value::Def::kParam));
     RETURN_IF_ERROR(CheckBlock(function_.body, nullptr, {}, 1));
+    if (function_.kind == Function::Kind::kKernel && !IsLoop()) RETURN_IF_ERROR(CheckDomain());
     if (placed_ != 0 && unplaced_ != 0) {
       return Err("{} of {} {} have an offset, expected all or none", placed_, placed_ + unplaced_,
                  IsForward() ? "buffers" : "scratch areas");
@@ -100,6 +102,26 @@ class FunctionVerifier {
         return CheckKernelSignature();
       case Function::Kind::kMicro:
         return CheckMicroSignature();
+    }
+    return {};
+  }
+
+  // Work items are rows of query tiles and column units where somebody knows what these are.
+  Status CheckDomain() const {
+    bool attends = false;
+    int64_t units = 1;
+    for (const OpId id : function_.block(function_.body).ops) {
+      const Op& op = function_.op(id);
+      attends |= op.kind == OpKind::kAttention;
+      const int64_t unit = op.kind == OpKind::kLinear ? op.Int(Attr::kUnit) : 0;
+      if (unit > 0) units = (function_.type(op.results[0]).columns() + unit - 1) / unit;
+    }
+    if ((function_.domain.rows == Symbol::kQ) != attends) {
+      return Err("rows({}) {}", ir::Name(function_.domain.rows),
+                 attends ? "around attention, expected Q" : "without attention");
+    }
+    if (function_.domain.cols != units) {
+      return Err("{} column units, expected {}", function_.domain.cols, units);
     }
     return {};
   }
@@ -272,7 +294,7 @@ class FunctionVerifier {
       return Err("{} is no op of the {} stage", info.name, ir::Name(module_.stage));
     }
     for (const ValueId operand : op.operands) RETURN_IF_ERROR(CheckOperand(operand));
-    RETURN_IF_ERROR(CheckPlace(op));
+    RETURN_IF_ERROR(CheckPlace(op, depth));
     std::vector<Type> stated;
     for (const ValueId result : op.results) {
       RETURN_IF_ERROR(Define(result, Value::Def::kResult));
@@ -290,7 +312,7 @@ class FunctionVerifier {
   }
 
   // Where an op may stand, beyond its stage.
-  Status CheckPlace(const Op& op) {
+  Status CheckPlace(const Op& op, int depth) {
     const bool straight = IsForward() && module_.stage != Stage::kGraph;
     switch (op.kind) {
       case OpKind::kCall:
@@ -302,6 +324,7 @@ class FunctionVerifier {
         ++(op.Has(Attr::kOffset) ? placed_ : unplaced_);
         return {};
       case OpKind::kScratch:
+        if (depth > 1) return Err("scratch in a region");
         return CheckScratch(op);
       default:
         if (straight) return Err("forward consists of calls at this stage");

@@ -140,7 +140,7 @@ TEST(BuilderDeathTest, NamesTheOpThatDoesNotFit) {
   Builder b(module, AddForward(module));
   const ValueId ids = module.forward().params[0];
   EXPECT_DEATH(b.Emit(OpKind::kGelu, {ids}),
-               "@forward: gelu: operand 1 is i32\\[T\\], expected f32\\[rows, columns\\] in `gelu %ids0`");
+               "@forward: gelu: operand 1 is i32\\[T\\], expected f32\\[T or B, columns\\] in `gelu %ids0`");
   EXPECT_DEATH(b.Emit(OpKind::kGelu, {}), "gelu: 0 operands, expected 1");
   EXPECT_DEATH(b.Const(Type::MakeScalar(Scalar::kI1), 1), "i1 has no constants");
 }

@@ -61,6 +61,15 @@ TEST(LoopControl, IfAndSwitch) {
               testing::HasSubstr("case 2 of 1"));
 }
 
+TEST(LoopControl, CountersDoNotOverflow) {
+  const std::string far =
+      "%big = const {value=4503599627370496} : index\n%shift = const {value=11} : index\n"
+      "%wrap = shl %big, %shift : index\n%end = sub %wrap, %one : index\n"
+      "%two = const {value=2} : index\n%lo = sub %end, %two : index\n";
+  EXPECT_THAT(RunError(far + "for %lo, %end, %big (%i: index) {\nyield\n}"),
+              testing::HasSubstr("is no index"));
+}
+
 TEST(LoopControl, MicroKernelsTakeAndGiveValues) {
   const auto output = TryRun(KernelText(
       "%x = const {value=3} : f32\n%r, %v = call @m(%out, %one, %x) : f32, f32x16\n%at = const {value=64} : "

@@ -141,8 +141,8 @@ TEST(Verifier, KernelStage) {
           {"call @pool(%y2)", "call @pool(@w.0)", "operand 1 is q8_0[64,64], expected f32[T,64]"},
           {"call @pool(%y2)", "call @forward(%y2)", "@forward cannot be called from here"},
           {"%p = mean_pool %x", "%p = call @embed(%x)", "@embed cannot be called from here"},
-          {"{pack=4, unit=32} : f32[T,64]", "{pack=4, unit=64} : f32[T,64]",
-           "a linear of pack 4, unit 64 on @w.0 of pack 4, unit 32"},
+          {"{pack=4, unit=32} : f32[T,64]", "{pack=4, unit=48} : f32[T,64]",
+           "a linear of pack 4, unit 48 on @w.0 of pack 4, unit 32"},
           {"@w.1 : q8_0[64,64] {pack=4, unit=32}", "@w.1 : q8_0[64,64] {pack=2, unit=32}",
            "a linear of pack 4, unit 32 on @w.1 of pack 2, unit 32"},
           {"embed %ids, %table", "embed %ids, @embd", "a weight outside forward"},
@@ -155,6 +155,50 @@ TEST(Verifier, KernelStage) {
           {"%q = quantize", "%c = const {value=1} : index\n  %q = quantize",
            "const is no op of the kernel stage"},
       });
+}
+
+TEST(Verifier, WeightsAreNotComputed) {
+  const auto complaint = [](const std::string& ops) {
+    return Complaint(
+        "module @m stage graph\nweight @e : f32[16,64]\nweight @w : f32[64,64]\nweight @g : f32[64]\n"
+        "func @forward(%ids: i32[T]) -> (f32[B,64]) {\n  %x = embed %ids, @e {scale=1} : f32[T,64]\n" +
+        ops + "  %p = mean_pool %x : f32[B,64]\n  return %p\n}\n");
+  };
+  EXPECT_EQ(complaint(""), "");
+  EXPECT_THAT(complaint("  %y = scale @w {scale=2} : f32[64,64]\n"),
+              testing::HasSubstr("operand 1 is f32[64,64], expected f32[T or B, columns]"));
+  EXPECT_THAT(complaint("  %y = add @w, @w : f32[64,64]\n"), testing::HasSubstr("operand 1 is f32[64,64]"));
+  EXPECT_THAT(complaint("  %y = add @g, @g : f32[64]\n"), testing::HasSubstr("operand 1 is f32[64]"));
+  EXPECT_THAT(complaint("  %y = linear @w, @w : f32[64,64]\n"),
+              testing::HasSubstr("expected f32, q16, q8 or q7 [T or B, columns]"));
+  EXPECT_THAT(complaint("  %y = embed %ids, %x {scale=1} : f32[T,64]\n"),
+              testing::HasSubstr("operand 2 is f32[T,64], expected a weight [rows, columns]"));
+}
+
+// A kernel's domain is cut into work items of what its ops count.
+TEST(Verifier, DomainsFitTheirOps) {
+  const auto complaint = [](const std::string& domain, const std::string& body) {
+    return Complaint(
+        "module @m stage kernel\nweight @e : f32[16,64]\nweight @w : f32[64,64] {pack=1, unit=48}\n"
+        "func @forward(%ids: i32[T]) -> (f32[B,64]) {\n  %x = call @embed(%ids, @e) : f32[T,64]\n"
+        "  %y = call @k(%x, @w) : f32[T,64]\n  %p = call @pool(%y) : f32[B,64]\n  return %p\n}\n"
+        "kernel @embed(%i: i32[T], %t: f32[16,64]) -> (f32[T,64]) rows(T) cols(1) {\n"
+        "  %x = embed %i, %t {scale=1} : f32[T,64]\n  return %x\n}\n"
+        "kernel @pool(%x: f32[T,64]) -> (f32[B,64]) rows(B) cols(1) {\n"
+        "  %p = mean_pool %x : f32[B,64]\n  return %p\n}\n"
+        "kernel @k(%x: f32[T,64], %w: f32[64,64]) -> (f32[T,64]) " +
+        domain + " {\n  %y = " + body + " : f32[T,64]\n  return %y\n}\n");
+  };
+  const std::string linear = "linear %x, %w {pack=1, unit=48}", gelu = "gelu %x",
+                    attention = "attention %x, %x, %x {heads=1, kv_heads=1, head_dim=64, window=0}";
+  EXPECT_EQ(complaint("rows(T) cols(2)", linear), "");
+  EXPECT_EQ(complaint("rows(T) cols(1)", gelu), "");
+  EXPECT_EQ(complaint("rows(Q) cols(1)", attention), "");
+  EXPECT_THAT(complaint("rows(T) cols(1)", linear), testing::HasSubstr("@k: 1 column units, expected 2"));
+  EXPECT_THAT(complaint("rows(T) cols(2)", gelu), testing::HasSubstr("@k: 2 column units, expected 1"));
+  EXPECT_THAT(complaint("rows(T) cols(1)", attention),
+              testing::HasSubstr("@k: rows(T) around attention, expected Q"));
+  EXPECT_THAT(complaint("rows(Q) cols(1)", gelu), testing::HasSubstr("@k: rows(Q) without attention"));
 }
 
 TEST(Verifier, LoopStage) {
@@ -177,6 +221,13 @@ TEST(Verifier, LoopStage) {
           {"  %one = const {value=1} : f32x16",
            "  %one = const {value=1} : f32x16\n  %s0 = scratch {bytes=4} : ptr",
            "scratch belongs to kernels"},
+          {"(%i: index) {\n    %at", "(%i: index) {\n    %s0 = scratch {offset=0, bytes=4} : ptr\n    %at",
+           "scratch in a region"},
+          {"%lo = min %q, %kf", "%uc = const {value=1} : u8\n  %um = min %uc, %uc : u8\n  %lo = min %q, %kf",
+           "min: operand 1 is u8, expected a type that the op works on"},
+          {"%lo = min %q, %kf",
+           "%uc = const {value=1} : u8\n  %ul = cmp_lt %uc, %uc : i1\n  %lo = min %q, %kf",
+           "cmp_lt: operand 1 is u8, expected f32 or signed integers"},
           {"%tmp = scratch {offset=0, bytes=64}", "%tmp = scratch {offset=4, bytes=64}",
            "bytes 64 at 4 in a scratch of 64"},
           {"%tmp = scratch", "%t2 = scratch {bytes=4} : ptr\n  %tmp = scratch",
