@@ -145,6 +145,7 @@ Status FunctionEmitter::EmitFor(const ir::Op& op) {
   RETURN_IF_ERROR(EmitBlock(op.regions[0], yielded));
   CHECK(yielded.size() == carried, "@{}: for yields {} values, carries {}", function_.name, yielded.size(),
         carried);
+  // That it does not overflow is the program's care (docs/ir.md); without it LLVM makes loops worse.
   llvm::Value* next = b_.CreateNSWAdd(phis[0], step);
   llvm::BasicBlock* latch = b_.GetInsertBlock();
   b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, exit);

@@ -80,6 +80,7 @@ Result<llvm::Value*> FunctionEmitter::EmitOp(const ir::Op& op) {
       return intrinsics_.DotU8(in(0), in(1), in(2), true);
     case OpKind::kScratch:
       if (scratch_ == nullptr) return Err("scratch: only kernels have scratch memory");
+      if (!op.Has(Attr::kOffset)) return Err("scratch without an offset (plan-memory gives it one)");
       return b_.CreateConstGEP1_64(b_.getInt8Ty(), scratch_, static_cast<uint64_t>(op.Int(Attr::kOffset)));
     default:
       return Err("{}: not an op of kernels at the loop stage", ir::Info(op.kind).name);

@@ -70,6 +70,9 @@ Status EmitInto(llvm::Module& into, const ir::Module& module, const Target& targ
   std::vector<llvm::Function*> functions;
   for (const ir::Function& function : module.functions) {
     const bool emitted = function.kind != ir::Function::Kind::kForward;
+    if (emitted && !function.result_types.empty()) {
+      return Err("@{} returns values, and no code is made for such micro-kernels", function.name);
+    }
     functions.push_back(emitted ? Declare(into, function, machine, options) : nullptr);
   }
   for (size_t i = 0; i < functions.size(); ++i) {

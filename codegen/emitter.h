@@ -1,7 +1,8 @@
 // Loop-stage IR to LLVM IR, for any target of the table.
 //
-// Assumes a module that passes ir::Verify. What LLVM IR cannot say of it (a conversion between types that no
-// target has) is an error; everything else that does not fit is a broken invariant.
+// Assumes a module that passes ir::Verify. Of such modules those are an error that no code is made for: not at the
+// loop stage, with scratch that plan-memory has not placed, with a micro-kernel that returns values. Everything
+// else that does not fit is a broken invariant.
 //
 // A kernel is void @name(ptr args, ptr scratch, i64 r0, i64 r1, i64 c0, i64 c1), which is runtime::KernelFn;
 // args is an array of pointers. A micro-kernel is void @name(its parameters): ptr, i64, i32, float.

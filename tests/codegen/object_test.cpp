@@ -145,6 +145,33 @@ TEST(ObjectTest, RefusesOtherStages) {
   EXPECT_THAT(object.error().message, HasSubstr("loop stage"));
 }
 
+// What verifies and only the interpreter runs is an error, not an abort.
+TEST(ObjectTest, RefusesMicroKernelsWithResults) {
+  ir::Module module;
+  module.name = "m";
+  module.stage = ir::Stage::kLoop;
+  ir::Function micro;
+  micro.name = "gives";
+  micro.kind = ir::Function::Kind::kMicro;
+  micro.result_types = {ir::F32Type()};
+  const ir::FunctionId id = module.AddFunction(std::move(micro));
+  ir::Builder b(module, id);
+  b.Return({b.F32(1)});
+  const auto object = codegen::CompileObject(module, codegen::Targets().front());
+  ASSERT_FALSE(object);
+  EXPECT_THAT(object.error().message, HasSubstr("@gives returns values"));
+}
+
+TEST(ObjectTest, RefusesScratchWithoutAPlace) {
+  const ir::Module module = KernelModule([&](ir::Builder& b, const KernelParams& p) {
+    b.Store(b.F32V(0), b.Scratch(64, "unplaced"), b.Index(0));
+    b.Store(b.F32V(0), p.out, b.Index(0));
+  });
+  const auto object = codegen::CompileObject(module, codegen::Targets().front());
+  ASSERT_FALSE(object);
+  EXPECT_THAT(object.error().message, HasSubstr("scratch without an offset"));
+}
+
 TEST(LoadedCodeTest, NamesWhatIsMissing) {
   const auto object = Object(KitchenSink(), codegen::NativeTarget());
   const auto code = codegen::LoadedCode::Load(object);
