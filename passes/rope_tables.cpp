@@ -6,14 +6,20 @@ namespace ggufc::passes {
 namespace {
 
 ir::WeightId Table(ir::Module& module, double theta, int64_t head_dim, int64_t positions) {
-  const std::string name = fmt::format("rope.{}.{}", theta, head_dim);
-  if (const auto known = module.FindWeight(name)) return *known;
+  const std::string plain = fmt::format("rope.{}.{}", theta, head_dim);
   ir::Weight weight;
-  weight.name = name;
+  weight.name = plain;
   weight.type = ir::Type::Tensor(ir::Scalar::kF32, positions, head_dim);
   weight.def = ir::Weight::Def::kRopeTable;
   weight.factor = theta;
-  return module.AddWeight(std::move(weight));
+  // The name may be another weight's: a file has tensors of any name.
+  for (int n = 2;; ++n) {
+    const auto known = module.FindWeight(weight.name);
+    if (!known) return module.AddWeight(std::move(weight));
+    const ir::Weight& other = module.weight(*known);
+    if (other.def == weight.def && other.type == weight.type && other.factor == theta) return *known;
+    weight.name = fmt::format("{}.{}", plain, n);
+  }
 }
 
 }  // namespace

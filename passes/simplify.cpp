@@ -5,6 +5,7 @@
 #include "passes/simplify.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -57,14 +58,13 @@ class Simplifier {
 
  private:
   // What makes two pure ops equal.
-  using Key =
-      std::tuple<OpKind, std::vector<ValueId>, std::vector<std::pair<int64_t, double>>, int, int, int>;
+  using Key = std::tuple<OpKind, std::vector<ValueId>, std::vector<int64_t>, int, int, int>;
 
   Key KeyOf(const Op& op) const {
-    std::vector<std::pair<int64_t, double>> attrs;
+    std::vector<int64_t> attrs;
     for (const AttrValue& attr : op.attrs) {
-      attrs.emplace_back(static_cast<int64_t>(attr.attr), 0.0);
-      attrs.emplace_back(attr.i, attr.f);
+      // By their bits: 0 equals -0 and is another number.
+      attrs.insert(attrs.end(), {static_cast<int64_t>(attr.attr), attr.i, std::bit_cast<int64_t>(attr.f)});
     }
     const ir::Type& type = function_.type(op.results[0]);
     return {op.kind,   op.operands, attrs, static_cast<int>(type.form), static_cast<int>(type.scalar),
@@ -75,7 +75,7 @@ class Simplifier {
 
   // The value of an index op on constants.
   static std::optional<int64_t> Fold(OpKind kind, int64_t a, int64_t b) {
-    constexpr int64_t kExact = int64_t{1} << 53;  // a const holds its value as a double
+    constexpr int64_t kExact = int64_t{1} << 53;  // constants are less: they are held as doubles
     int64_t r = 0;
     switch (kind) {
       case OpKind::kAdd:
@@ -104,7 +104,7 @@ class Simplifier {
       default:
         return {};
     }
-    if (r > kExact || r < -kExact) return {};
+    if (r >= kExact || r < -kExact) return {};
     return r;
   }
 
