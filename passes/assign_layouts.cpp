@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "passes/check_kernel.h"
 #include "passes/kernel_shape.h"
 #include "passes/rewrite.h"
 
@@ -77,42 +78,6 @@ Status CheckMakesPanels(const ir::Function& kernel, size_t index, const Panels& 
   if (kernel.op(shape.anchor).kind != OpKind::kLinear || in_prologue) {
     return Err("attention's {} come from kernel @{}, which is neither row-wise nor makes them from a linear",
                Role(panels), kernel.name);
-  }
-  return {};
-}
-
-// Whether each op of a linear's epilogue finds all the columns it needs together in one unit.
-Status CheckUnit(const ir::Function& kernel, const KernelShape& shape, int64_t unit) {
-  int64_t width = unit;  // columns of a unit that an op sees
-  for (const ir::OpId id : shape.epilogue) {
-    const ir::Op& op = kernel.op(id);
-    int64_t together = 1;
-    switch (op.kind) {
-      case OpKind::kSlice:
-        if (op.Int(Attr::kOffset) % unit == 0) continue;
-        return Err("kernel @{}: a slice from column {} on cuts a unit of {} columns", kernel.name,
-                   op.Int(Attr::kOffset), unit);
-      case OpKind::kDeinterleave:
-        width = op.Int(Attr::kGranule);
-        break;
-      case OpKind::kRmsNorm:
-        together = op.Has(Attr::kGroup) ? op.Int(Attr::kGroup) : kernel.type(op.results[0]).columns();
-        break;
-      case OpKind::kRopeTable:
-      case OpKind::kKeyPanels:
-      case OpKind::kValuePanels:
-        together = op.Int(Attr::kHeadDim);
-        break;
-      case OpKind::kQuantize:
-        together = ir::kQuantBlock;
-        break;
-      default:
-        break;
-    }
-    if (width % together != 0) {
-      return Err("kernel @{}: {} takes {} columns together, a unit has {}", kernel.name,
-                 ir::Info(op.kind).name, together, width);
-    }
   }
   return {};
 }
@@ -234,6 +199,10 @@ Status LayOutWeights(ir::Module& module, const std::vector<ir::OpId>& calls) {
 Result<bool> AssignLayouts(ir::Module& module, const PassContext& context) {
   std::vector<ir::OpId> calls = module.forward().block(module.forward().body).ops;
   std::erase_if(calls, [&](ir::OpId id) { return module.forward().op(id).kind != OpKind::kCall; });
+  for (const ir::Function& kernel : module.functions) {
+    if (kernel.kind == ir::Function::Kind::kKernel) RETURN_IF_ERROR(CheckKernel(kernel));
+  }
+  RETURN_IF_ERROR(CheckPanels(module, false));
   // Keys and values first: a head is then a unit of the linear that makes them.
   ASSIGN_OR_RETURN(bool changed, LayOutPanels(module, calls));
   for (ir::Function& kernel : module.functions) {

@@ -17,6 +17,7 @@
 
 #include "ir/builder.h"
 #include "ir/printer.h"
+#include "passes/kernel_shape.h"
 #include "passes/rewrite.h"
 #include "support/check.h"
 
@@ -38,7 +39,6 @@ struct Kernel {
 };
 
 constexpr int kNone = -1, kWaiting = -2;
-constexpr int64_t kPanel = 16;  // columns of a weight panel
 
 class Fuser {
  public:
@@ -99,7 +99,8 @@ class Fuser {
     const bool selects = op.kind == OpKind::kSlice || op.kind == OpKind::kDeinterleave;
     const bool of_anchor = old_.DefiningOp(op.operands[0])->kind == OpKind::kLinear;
     if (selects) return of_anchor ? kernel : kNone;
-    // The anchor's own result is either taken whole or in parts, never both.
+    // Once there are parts, what reads the anchor's own result is left to the next kernel. Parts may join a kernel that
+    // has taken it whole.
     if (HasParts(kernels_[static_cast<size_t>(kernel)])) {
       for (const ValueId operand : op.operands) {
         if (IsTensorInput(operand) && old_.DefiningOp(operand)->kind == OpKind::kLinear) return kNone;
@@ -130,13 +131,13 @@ class Fuser {
     return true;
   }
 
-  // Columns of the anchor's result that `op` needs together; 0: any.
+  // Columns of the anchor's result that `op` needs together; 0: any. What divides a panel finds itself whole in each.
   static int64_t UnitOf(const ir::Op& op) {
     switch (op.kind) {
       case OpKind::kRmsNorm:
-        return op.Int(Attr::kGroup);
+        return kPanelColumns % op.Int(Attr::kGroup) == 0 ? kPanelColumns : op.Int(Attr::kGroup);
       case OpKind::kRopeTable:
-        return op.Int(Attr::kHeadDim);
+        return kPanelColumns % op.Int(Attr::kHeadDim) == 0 ? kPanelColumns : op.Int(Attr::kHeadDim);
       case OpKind::kDeinterleave:
         return op.Int(Attr::kWays) * op.Int(Attr::kGranule);
       default:
@@ -150,6 +151,8 @@ class Fuser {
     int64_t unit = UnitOf(op);
     const auto way = std::find_if(kernel.rest.begin(), kernel.rest.end(),
                                   [&](OpId id) { return old_.op(id).kind == OpKind::kDeinterleave; });
+    if (way != kernel.rest.end() && op.kind == OpKind::kDeinterleave && !EqualButForWay(old_.op(*way), op))
+      return false;
     // Behind a deinterleave an op sees a granule of the unit.
     if (way != kernel.rest.end() && unit > 0 && op.kind != OpKind::kDeinterleave) return false;
     if (op.kind == OpKind::kQuantize) {
@@ -161,7 +164,7 @@ class Fuser {
     if (unit > 0 && kernel.unit > 0 && unit != kernel.unit) return false;
     if (unit == 0) unit = kernel.unit;
     const auto aligned = [&](const ir::Op& slice) {
-      const int64_t grid = unit > 0 ? unit : kPanel;
+      const int64_t grid = unit > 0 ? unit : kPanelColumns;
       const bool whole = slice.Int(Attr::kSize) % grid == 0 || unit == 0;
       return slice.kind != OpKind::kSlice || (slice.Int(Attr::kOffset) % grid == 0 && whole);
     };

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ir/module.h"
+#include "support/result.h"
 
 namespace ggufc::passes {
 
@@ -24,14 +25,20 @@ struct KernelShape {
 // An op is prologue when it comes before the anchor in the region.
 KernelShape ShapeOf(const ir::Function& kernel);
 
-// Columns of a linear's result that its epilogue needs together (a head, a granule of every way, a quantisation
-// block), or one panel.
+// Columns of a linear's result that its epilogue needs together (heads, a granule of every way, a quantisation
+// block), or one panel. Where no unit serves all ops, CheckUnit says so of the one that is returned.
 int64_t UnitColumns(const ir::Function& kernel, const KernelShape& shape);
+
+// Whether each op of a linear's epilogue finds all the columns it needs together in one unit. Assumes CheckKernel.
+Status CheckUnit(const ir::Function& kernel, const KernelShape& shape, int64_t unit);
 
 // Whether the op lays keys or values out for attention.
 inline bool IsPanels(const ir::Op& op) {
   return op.kind == ir::OpKind::kKeyPanels || op.kind == ir::OpKind::kValuePanels;
 }
+
+// Whether two deinterleaves cut their operands in the same way: the ways of one kernel are computed together.
+bool EqualButForWay(const ir::Op& a, const ir::Op& b);
 
 // How often `value` is read by the kernel's ops, and whether the kernel returns it.
 struct ValueUses {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "passes/check_kernel.h"
 #include "passes/tile_kernel.h"
 #include "support/batch_tables.h"
 #include "support/check.h"
@@ -38,6 +39,7 @@ ValueId Buffer(ir::Builder& b, const Type& type, int64_t stride, bool panels) {
 }  // namespace
 
 Result<bool> Tile(ir::Module& module, const PassContext& context) {
+  RETURN_IF_ERROR(CheckPanels(module, true));
   ir::Module out;
   out.name = module.name;
   out.stage = ir::Stage::kLoop;
@@ -99,8 +101,8 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
       const ir::Op* defining = kernel.DefiningOp(kernel_results[i]);
       const bool panels = defining != nullptr && IsPanels(*defining);
       const int64_t pack = ir::IsActivationQuant(type.scalar) ? context.target.Pack(type.scalar) : 0;
-      const int64_t stride = panels ? PanelSlotBytes(*defining, type.columns())
-                                    : RowStride(type.scalar, type.columns(), pack);
+      const int64_t stride =
+          panels ? PanelSlotBytes(*defining, type.columns()) : RowStride(type.scalar, type.columns(), pack);
       memory[call.results[i]] = call.results[i] == returned ? result : Buffer(b, type, stride, panels);
       arguments.push_back(memory[call.results[i]]);
     }

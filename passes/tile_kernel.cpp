@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "passes/check_kernel.h"
 #include "support/check.h"
 
 namespace ggufc::passes {
@@ -54,40 +55,20 @@ KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const Pass
   c1_ = function.AddParam(ir::IndexType(), "c_hi");
   function_ = module_.AddFunction(std::move(function));
   b_ = std::make_unique<ir::Builder>(module_, function_);
-  emit_ = std::make_unique<RowEmitter>(*b_, context_.target);
+  emit_ = std::make_unique<RowEmitter>(*b_);
 }
 
 Status KernelTiler::CheckTileable() const {
-  const auto& ops = kernel_.block(kernel_.body).ops;
-  const auto is_anchor = [&](ir::OpId id) {
-    const OpKind kind = kernel_.op(id).kind;
-    return kind == OpKind::kEmbed || kind == OpKind::kLinear || kind == OpKind::kAttention ||
-           kind == OpKind::kMeanPool;
-  };
-  if (std::count_if(ops.begin(), ops.end(), is_anchor) > 1)
-    return Err("kernel @{} has two anchors", kernel_.name);
+  RETURN_IF_ERROR(CheckKernel(kernel_));
   if (Has(OpKind::kRope))
     return Err("kernel @{}: rope without a table (rope-tables gives it one)", kernel_.name);
-  const auto& results = kernel_.op(ops.back()).operands;
-  if (results.empty()) return Err("kernel @{} returns nothing", kernel_.name);
-  for (const ValueId result : results) {
-    if (kernel_.DefiningOp(result) == nullptr || std::count(results.begin(), results.end(), result) > 1)
-      return Err("kernel @{}: a result is a parameter, or is returned twice", kernel_.name);
-  }
   if (!shape_.anchor.valid()) return {};
   const ir::Op& anchor = kernel_.op(shape_.anchor);
-  const char* name = ir::Info(anchor.kind).name;
-  if (anchor.kind != OpKind::kLinear && !shape_.epilogue.empty()) {
-    return Err("kernel @{}: {} takes no epilogue", kernel_.name, name);
-  }
-  if (anchor.kind != OpKind::kLinear && !IsResult(anchor.results[0])) {
-    return Err("kernel @{}: {} is not returned", kernel_.name, name);
-  }
-  if ((anchor.kind == OpKind::kEmbed || anchor.kind == OpKind::kAttention) && !shape_.prologue.empty()) {
-    return Err("kernel @{}: {} takes no prologue", kernel_.name, name);
-  }
   if (anchor.kind == OpKind::kAttention && anchor.Int(Attr::kLayout) != 1) {
     return Err("kernel @{}: its keys are not in panels (assign-layouts lays them out)", kernel_.name);
+  }
+  if (anchor.kind == OpKind::kLinear && anchor.Int(Attr::kUnit) != 0) {
+    return CheckUnit(kernel_, shape_, anchor.Int(Attr::kUnit));
   }
   return {};
 }
@@ -186,16 +167,15 @@ Row KernelTiler::ScratchRow(ValueId value, const Type& type) {
 RowContext KernelTiler::ContextOf(ValueId token) {
   RowContext context;
   if (Has(OpKind::kRopeTable)) context.position = LoadTable(Table::kPositions, token, 4);
+  int64_t integers = 0;  // elements of the largest head
   for (const ir::OpId id : kernel_.block(kernel_.body).ops) {
     const ir::Op& op = kernel_.op(id);
-    if (op.kind != OpKind::kKeyPanels && op.kind != OpKind::kValuePanels) continue;
+    if (!IsPanels(op)) continue;
     if (!context.key_slot.valid()) context.key_slot = LoadTable(Table::kKeySlots, token, 4);
-    context.kv_heads = kernel_.type(op.results[0]).columns() / op.Int(Attr::kHeadDim);
-    if (op.Int(Attr::kDots) != 0 && !integers_.valid()) {
-      integers_ = Scratch(op.Int(Attr::kHeadDim) * 2, "integers");
-    }
-    context.integers = integers_;
+    if (op.Int(Attr::kDots) != 0) integers = std::max(integers, op.Int(Attr::kHeadDim));
   }
+  if (integers > 0 && !integers_.valid()) integers_ = Scratch(integers * 2, "integers");
+  context.integers = integers_;
   return context;
 }
 
@@ -209,7 +189,7 @@ Row KernelTiler::Find(ValueId value, ValueId token, Rows& rows) {
 }
 
 void KernelTiler::PrologueRow(ValueId token, ValueId last, const Row& last_row, Rows& rows) {
-  const RowContext context = ContextOf(token);
+  RowContext context = ContextOf(token);
   const bool split = kernel_.domain.cols > 1;
   for (const ir::OpId id : shape_.prologue) {
     const ir::Op& op = kernel_.op(id);
@@ -227,7 +207,10 @@ void KernelTiler::PrologueRow(ValueId token, ValueId last, const Row& last_row, 
       to = ScratchRow(result, kernel_.type(result));
       copy_out = IsResult(result);
     }
-    if (IsPanels(op)) to.place.byte = b_->Index(0);  // addressed by key slot, not by row
+    if (IsPanels(op)) {
+      to.place.byte = b_->Index(0);  // addressed by key slot, not by row
+      context.kv_heads = kernel_.type(result).columns() / op.Int(Attr::kHeadDim);
+    }
     emit_->Emit(op, inputs, to, context);
     rows[result] = to;
     if (copy_out) {

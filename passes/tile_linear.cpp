@@ -27,6 +27,7 @@ constexpr int64_t kFloat = 4;
 // Columns of the linear that one chain of epilogue ops serves.
 struct KernelTiler::Range {
   int64_t first = 0, columns = 0;  // in units: first; in columns: how many the chain's head has
+  int64_t stride = 0;              // columns of the chain for each unit, of which the last may have fewer
   std::vector<ir::OpId> ops;  // of the chain, in order; selecting ops (slice, deinterleave) are its heads
 };
 
@@ -39,12 +40,12 @@ std::vector<KernelTiler::Range> KernelTiler::Ranges() const {
   std::vector<Range> ranges;
   constexpr size_t kNone = SIZE_MAX;
   size_t whole = kNone, ways = kNone;
-  const auto open = [&](int64_t first, int64_t columns) {
-    ranges.push_back({first / unit, columns, {}});
+  const auto open = [&](int64_t first, int64_t columns, int64_t stride) {
+    ranges.push_back({first / unit, columns, stride, {}});
     return ranges.size() - 1;
   };
   const auto open_whole = [&] {
-    if (whole == kNone) whole = open(0, kernel_.type(linear.results[0]).columns());
+    if (whole == kNone) whole = open(0, kernel_.type(linear.results[0]).columns(), unit);
     return whole;
   };
   if (IsResult(linear.results[0])) open_whole();
@@ -52,9 +53,9 @@ std::vector<KernelTiler::Range> KernelTiler::Ranges() const {
     const ir::Op& op = kernel_.op(id);
     size_t range = kNone;
     if (op.kind == OpKind::kSlice) {
-      range = open(op.Int(Attr::kOffset), op.Int(Attr::kSize));
+      range = open(op.Int(Attr::kOffset), op.Int(Attr::kSize), unit);
     } else if (op.kind == OpKind::kDeinterleave) {
-      if (ways == kNone) ways = open(0, op.Int(Attr::kSize));
+      if (ways == kNone) ways = open(0, op.Int(Attr::kSize), op.Int(Attr::kGranule));
       range = ways;
     } else {
       for (const ValueId operand : op.operands) {
@@ -99,15 +100,12 @@ Status KernelTiler::Linear() {
     }
     const ValueId a = from_prologue ? packed : b_->PtrAdd(pointer_.at(x), b_->Mul(b0, b_->Index(a_stride)));
     for (const Range& range : Ranges()) {
-      const bool ways = !range.ops.empty() && kernel_.op(range.ops[0]).kind == OpKind::kDeinterleave;
-      const int64_t width =
-          ways ? kernel_.op(range.ops[0]).Int(Attr::kGranule) : unit;  // of a whole unit's chain
-      const int64_t whole = range.columns / width, rest = range.columns % width;
+      const int64_t whole = range.columns / range.stride, rest = range.columns % range.stride;
       const auto clamp = [&](int64_t lo, int64_t hi, int64_t columns) {
         b_->For(b_->Max(c0_, b_->Index(lo)), b_->Min(c1_, b_->Index(hi)), 1,
                 [&](ValueId u) { Unit(range, u, columns, b0, b1, a, a_stride); });
       };
-      if (whole > 0) clamp(range.first, range.first + whole, width);
+      if (whole > 0) clamp(range.first, range.first + whole, range.stride);
       if (rest > 0) clamp(range.first + whole, range.first + whole + 1, rest);
     }
   });
@@ -163,7 +161,11 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
     direct = kernel_.op(range.ops[0]).results[0];
   }
   const bool adds_to_output = weight == Scalar::kQ8_0 && !context_.target.sums_in_registers;
-  if (direct.valid() && (adds_to_output || !IsResult(direct) || unit % kPanelColumns != 0 ||
+  // A unit's panels are computed whole: a slice that ends inside the unit has no room for all of them, unless the
+  // linear ends there too.
+  const int64_t columns = kernel_.type(linear.operands[1]).dims[0].size;
+  const bool cut = width < unit && range.first * unit + range.columns < columns;
+  if (direct.valid() && (adds_to_output || cut || !IsResult(direct) || unit % kPanelColumns != 0 ||
                          MemoryOf(direct).stride % (kPanelColumns * kFloat) != 0)) {
     direct = {};
   }
@@ -179,7 +181,6 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
   }
 
   // Each unit begins with a panel of its own; the last one may have fewer.
-  const int64_t columns = kernel_.type(linear.operands[1]).dims[0].size;
   const int64_t last_panels = RoundUp(columns % unit, kPanelColumns) / kPanelColumns;  // 0: all are whole
   ValueId unit_panels = b_->Index(panels);
   if (last_panels != 0 && last_panels != panels) {
@@ -211,7 +212,7 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
   });
 }
 
-// `unit` counts from the range's first unit.
+// `unit` counts from the range's first unit; `width` is less than the range's stride in a narrow last one.
 void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, int64_t width,
                               const Row& tile_row) {
   const ir::Op& linear = kernel_.op(shape_.anchor);
@@ -227,12 +228,9 @@ void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, i
     Row row = RowAt(memory, token);
     row.columns = width;
     if (ir::IsActivationQuant(memory.type.scalar)) {
-      row.first_block = b_->Mul(unit, b_->Index(width / ir::kQuantBlock));
+      row.first_block = b_->Mul(unit, b_->Index(range.stride / ir::kQuantBlock));
     } else {
-      const int64_t stride = range.ops.empty() || kernel_.op(range.ops[0]).kind != OpKind::kDeinterleave
-                                 ? linear.Int(Attr::kUnit)
-                                 : kernel_.op(range.ops[0]).Int(Attr::kGranule);
-      row.place.byte = b_->Add(row.place.byte, b_->Mul(unit, b_->Index(stride * kFloat)));
+      row.place.byte = b_->Add(row.place.byte, b_->Mul(unit, b_->Index(range.stride * kFloat)));
     }
     return row;
   };
@@ -258,7 +256,8 @@ void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, i
     if (IsPanels(op)) {
       to = RowAt(MemoryOf(result), token);
       to.place.byte = b_->Index(0);  // addressed by key slot, not by row
-      context.head = b_->Mul(unit, b_->Index(width / op.Int(Attr::kHeadDim)));
+      context.head = b_->Mul(unit, b_->Index(range.stride / op.Int(Attr::kHeadDim)));
+      context.kv_heads = kernel_.type(result).columns() / op.Int(Attr::kHeadDim);
     } else if (IsResult(result)) {
       to = result_row(result);
     } else {

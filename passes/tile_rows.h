@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "ir/builder.h"
-#include "ir/target_info.h"
 
 namespace ggufc::passes {
 
@@ -48,7 +47,7 @@ struct RowContext {
 
 class RowEmitter {
  public:
-  RowEmitter(ir::Builder& builder, const ir::TargetInfo& target) : b_(builder), target_(target) {}
+  explicit RowEmitter(ir::Builder& builder) : b_(builder) {}
 
   // Emits a tensor op on one row. `inputs` are its operands in order; weights (gains, tables) are rows too.
   void Emit(const ir::Op& op, const std::vector<Row>& inputs, const Row& output, const RowContext& context);
@@ -82,7 +81,6 @@ class RowEmitter {
            const std::function<ir::ValueId(const std::vector<ir::ValueId>&)>& body);
 
   ir::Builder& b_;
-  const ir::TargetInfo& target_;
 };
 
 }  // namespace ggufc::passes

@@ -456,6 +456,170 @@ weight @down : q8_0[32,128]
   %p = mean_pool %d : f32[B,32]
   return %p
 )"},
+    {"QuantizedWaysWithANarrowLastUnit", R"(
+weight @e : f32[50,64]
+weight @a : f32[96,64]
+weight @b : f32[96,64]
+weight @ab = interleave(@a, @b) : f32[256,64] {granule=64}
+weight @d : q8_0[32,96]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %l = linear %x, @ab : f32[T,256]
+  %g = deinterleave %l {size=96, way=0, ways=2, granule=64} : f32[T,96]
+  %u = deinterleave %l {size=96, way=1, ways=2, granule=64} : f32[T,96]
+  %ge = gelu %g : f32[T,96]
+  %m = mul %ge, %u : f32[T,96]
+  %y = linear %m, @d : f32[T,32]
+  %p = mean_pool %y : f32[B,32]
+  return %p
+)"},
+    {"QuantizeWithANarrowLastUnit", R"(
+weight @e : f32[50,64]
+weight @w : f32[96,64]
+weight @d : q8_0[32,96]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %l = linear %x, @w : f32[T,96]
+  %g = gelu %l : f32[T,96]
+  %u = deinterleave %l {size=32, way=0, ways=2, granule=32} : f32[T,32]
+  %y = linear %g, @d : f32[T,32]
+  %s = add %y, %u : f32[T,32]
+  %p = mean_pool %s : f32[B,32]
+  return %p
+)"},
+    {"PanelsWithANarrowLastUnit", R"(
+weight @e : f32[50,64]
+weight @w : f32[256,64]
+weight @wq : f32[96,64]
+)",
+     "f32[B,96]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %n = scale %x {scale=2} : f32[T,64]
+  %l = linear %x, @w : f32[T,256]
+  %q = linear %n, @wq : f32[T,96]
+  %k = deinterleave %l {size=96, way=0, ways=2, granule=64} : f32[T,96]
+  %v = deinterleave %l {size=96, way=1, ways=2, granule=64} : f32[T,96]
+  %a = attention %q, %k, %v {heads=3, kv_heads=3, head_dim=32, window=0} : f32[T,96]
+  %p = mean_pool %a : f32[B,96]
+  return %p
+)"},
+    {"WaysOfTwoSizes", R"(
+weight @e : f32[50,64]
+weight @ab : f32[64,64]
+weight @n : f32[24,8]
+)",
+     "f32[B,24]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %l = linear %x, @ab : f32[T,64]
+  %g = deinterleave %l {size=24, way=0, ways=2, granule=32} : f32[T,24]
+  %u = deinterleave %l {size=8, way=1, ways=2, granule=32} : f32[T,8]
+  %p = mean_pool %g : f32[B,24]
+  %v = mean_pool %u : f32[B,8]
+  %w = slice %p {offset=0, size=8} : f32[B,8]
+  %z = add %v, %w : f32[B,8]
+  %n = linear %z, @n : f32[B,24]
+  return %n
+)"},
+    {"WaysOfTwoSizesTheShorterFirst", R"(
+weight @e : f32[50,64]
+weight @ab : f32[64,64]
+weight @n : f32[24,8]
+)",
+     "f32[B,24]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %l = linear %x, @ab : f32[T,64]
+  %u = deinterleave %l {size=8, way=1, ways=2, granule=32} : f32[T,8]
+  %g = deinterleave %l {size=24, way=0, ways=2, granule=32} : f32[T,24]
+  %p = mean_pool %g : f32[B,24]
+  %v = mean_pool %u : f32[B,8]
+  %n = linear %v, @n : f32[B,24]
+  %z = add %n, %p : f32[B,24]
+  return %z
+)"},
+    {"WaysOfTwoGranules", R"(
+weight @e : f32[50,64]
+weight @ab : f32[128,64]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %l = linear %x, @ab : f32[T,128]
+  %u = deinterleave %l {size=32, way=1, ways=2, granule=32} : f32[T,32]
+  %g = deinterleave %l {size=32, way=3, ways=4, granule=16} : f32[T,32]
+  %p = mean_pool %g : f32[B,32]
+  %v = mean_pool %u : f32[B,32]
+  %z = add %v, %p : f32[B,32]
+  return %z
+)"},
+    {"SliceThatEndsInAUnit", R"(
+weight @e : f32[50,64]
+weight @w : f32[160,64]
+weight @n : f32[32,16]
+)",
+     "f32[B,32]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %l = linear %x, @w : f32[T,160]
+  %k = slice %l {offset=0, size=32} : f32[T,32]
+  %z = slice %l {offset=32, size=16} : f32[T,16]
+  %q = slice %l {offset=64, size=32} : f32[T,32]
+  %v = slice %l {offset=96, size=32} : f32[T,32]
+  %a = attention %q, %k, %v {heads=1, kv_heads=1, head_dim=32, window=0} : f32[T,32]
+  %zn = linear %z, @n : f32[T,32]
+  %s = add %a, %zn : f32[T,32]
+  %p = mean_pool %s : f32[B,32]
+  return %p
+)"},
+    {"SliceOffThePanelGridBehindSmallGroups", R"(
+weight @e : f32[50,64]
+weight @w : f32[48,64]
+weight @g : f32[8]
+weight @n : f32[48,24]
+)",
+     "f32[B,48]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %l = linear %x, @w : f32[T,48]
+  %h = rms_norm %l, @g {eps=1e-06, group=8} : f32[T,48]
+  %q = slice %l {offset=24, size=24} : f32[T,24]
+  %y = linear %q, @n : f32[T,48]
+  %s = add %h, %y : f32[T,48]
+  %p = mean_pool %s : f32[B,48]
+  return %p
+)"},
+    {"KeysOfTwoHeadSizesLargerFirst", R"(
+weight @e : f32[50,64]
+weight @w1 : f32[64,64]
+weight @w2 : f32[64,64]
+weight @w3 : f32[64,64]
+)",
+     "f32[B,64]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %k1 = linear %x, @w1 : f32[T,64]
+  %k2 = linear %x, @w2 : f32[T,64]
+  %v = linear %x, @w3 : f32[T,64]
+  %a = attention %x, %k1, %v {heads=1, kv_heads=1, head_dim=64, window=0} : f32[T,64]
+  %b = attention %x, %k2, %v {heads=2, kv_heads=2, head_dim=32, window=0} : f32[T,64]
+  %s = add %a, %b : f32[T,64]
+  %p = mean_pool %s : f32[B,64]
+  return %p
+)"},
+    {"KeysOfTwoHeadSizes", R"(
+weight @e : f32[50,64]
+weight @w1 : f32[64,64]
+weight @w2 : f32[64,64]
+weight @w3 : f32[64,64]
+)",
+     "f32[B,64]", R"(
+  %x = embed %0, @e {scale=1} : f32[T,64]
+  %k1 = linear %x, @w1 : f32[T,64]
+  %k2 = linear %x, @w2 : f32[T,64]
+  %v = linear %x, @w3 : f32[T,64]
+  %a = attention %x, %k1, %v {heads=2, kv_heads=2, head_dim=32, window=0} : f32[T,64]
+  %b = attention %x, %k2, %v {heads=1, kv_heads=1, head_dim=64, window=0} : f32[T,64]
+  %s = add %a, %b : f32[T,64]
+  %p = mean_pool %s : f32[B,64]
+  return %p
+)"},
 };
 
 class GraphsTest : public testing::TestWithParam<Graph> {};
