@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -20,6 +21,25 @@ bool MultiplyOverflows(uint64_t a, uint64_t b, uint64_t* product) {
   return __builtin_mul_overflow(a, b, product);
 }
 bool AddOverflows(uint64_t a, uint64_t b, uint64_t* sum) { return __builtin_add_overflow(a, b, sum); }
+
+// Puts the entries' indices in the order of their names. Returns the first entry whose name an earlier one has; null
+// when there is none. n log n comparisons, whatever the names are.
+template <typename Entry>
+const Entry* SortByName(const std::vector<Entry>& entries, std::string_view Entry::* name,
+                        std::vector<uint32_t>* order) {
+  order->resize(entries.size());
+  std::iota(order->begin(), order->end(), 0u);
+  std::ranges::sort(*order, [&](uint32_t a, uint32_t b) {
+    const int compared = (entries[a].*name).compare(entries[b].*name);
+    return compared != 0 ? compared < 0 : a < b;
+  });
+  uint32_t repeated = UINT32_MAX;
+  for (size_t i = 1; i < order->size(); ++i) {
+    const uint32_t index = (*order)[i];
+    if (entries[index].*name == entries[(*order)[i - 1]].*name) repeated = std::min(repeated, index);
+  }
+  return repeated == UINT32_MAX ? nullptr : &entries[repeated];
+}
 
 }  // namespace
 
@@ -98,7 +118,6 @@ class GgufFile::Parser {
 
   Status ReadMetadata() {
     file_.metadata_.reserve(metadata_count_);
-    file_.metadata_by_key_.reserve(metadata_count_);
     for (uint64_t i = 0; i < metadata_count_; ++i) {
       const auto where = [&] { return Where("metadata entry", i, metadata_count_); };
       const auto key = ReadString();
@@ -118,11 +137,11 @@ class GgufFile::Parser {
       entry.key = name;
       entry.type = entry.element_type = static_cast<ValueType>(*type);
       RETURN_IF_ERROR(ReadValue(&entry));
-      if (!file_.metadata_by_key_.emplace(name, static_cast<uint32_t>(i)).second) {
-        return Err("{}: key {} appears twice", path(), Quoted(name));
-      }
       file_.metadata_.push_back(entry);
     }
+    const MetadataEntry* const repeated =
+        SortByName(file_.metadata_, &MetadataEntry::key, &file_.metadata_by_key_);
+    if (repeated != nullptr) return Err("{}: key {} appears twice", path(), Quoted(repeated->key));
     return {};
   }
 
@@ -183,10 +202,11 @@ class GgufFile::Parser {
 
   Status ReadTensorInfos() {
     file_.tensors_.reserve(tensor_count_);
-    file_.tensors_by_name_.reserve(tensor_count_);
     offsets_.reserve(tensor_count_);
     sizes_.reserve(tensor_count_);
     for (uint64_t i = 0; i < tensor_count_; ++i) RETURN_IF_ERROR(ReadTensorInfo(i));
+    const Tensor* const repeated = SortByName(file_.tensors_, &Tensor::name, &file_.tensors_by_name_);
+    if (repeated != nullptr) return Err("{}: tensor {} appears twice", path(), Quoted(repeated->name));
     return {};
   }
 
@@ -237,9 +257,6 @@ class GgufFile::Parser {
     }
     if (*offset % file_.alignment_ != 0) {
       return Err("{}: offset {} is not a multiple of the alignment {}", context(), *offset, file_.alignment_);
-    }
-    if (!file_.tensors_by_name_.emplace(tensor.name, static_cast<uint32_t>(index)).second) {
-      return Err("{} appears twice", context());
     }
     file_.tensors_.push_back(tensor);
     offsets_.push_back(*offset);

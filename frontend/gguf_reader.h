@@ -12,7 +12,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "frontend/gguf_format.h"
@@ -64,7 +63,7 @@ class GgufFile {
   std::span<const MetadataEntry> metadata() const { return metadata_; }  // in file order
   std::span<const Tensor> tensors() const { return tensors_; }           // in file order
 
-  // O(1). Null when there is no such entry.
+  // A binary search. Null when there is no such entry.
   const MetadataEntry* Find(std::string_view key) const;
   const Tensor* FindTensor(std::string_view name) const;
   bool Has(std::string_view key) const { return Find(key) != nullptr; }
@@ -101,8 +100,10 @@ class GgufFile {
   uint64_t alignment_ = kDefaultAlignment;
   std::vector<MetadataEntry> metadata_;
   std::vector<Tensor> tensors_;
-  std::unordered_map<std::string_view, uint32_t> metadata_by_key_;
-  std::unordered_map<std::string_view, uint32_t> tensors_by_name_;
+  // Indices in the order of the names. A hash table would be slower than a search in them for a file whose names are
+  // chosen to collide: the library's hash has no secret.
+  std::vector<uint32_t> metadata_by_key_;
+  std::vector<uint32_t> tensors_by_name_;
 };
 
 // A value as text, for people: 42, 1e-06, true, 'gemma-embedding', [640 x string: '<pad>', '<eos>', ...].

@@ -90,6 +90,16 @@ Result<T> IntegerOf(const GgufFile& file, const MetadataEntry& entry) {
   return static_cast<T>(value);
 }
 
+// The entry of that name; `order` has the entries' indices sorted by name.
+template <typename Entry>
+const Entry* FindByName(const std::vector<Entry>& entries, const std::vector<uint32_t>& order,
+                        std::string_view Entry::* name, std::string_view wanted) {
+  const auto it =
+      std::ranges::lower_bound(order, wanted, {}, [&](uint32_t index) { return entries[index].*name; });
+  if (it == order.end() || entries[*it].*name != wanted) return nullptr;
+  return &entries[*it];
+}
+
 std::string ScalarText(ValueType type, const uint8_t* from) {
   switch (type) {
     case ValueType::kF32:
@@ -110,13 +120,11 @@ std::string ScalarText(ValueType type, const uint8_t* from) {
 }  // namespace
 
 const MetadataEntry* GgufFile::Find(std::string_view key) const {
-  const auto it = metadata_by_key_.find(key);
-  return it == metadata_by_key_.end() ? nullptr : &metadata_[it->second];
+  return FindByName(metadata_, metadata_by_key_, &MetadataEntry::key, key);
 }
 
 const Tensor* GgufFile::FindTensor(std::string_view name) const {
-  const auto it = tensors_by_name_.find(name);
-  return it == tensors_by_name_.end() ? nullptr : &tensors_[it->second];
+  return FindByName(tensors_, tensors_by_name_, &Tensor::name, name);
 }
 
 Result<const Tensor*> GgufFile::GetTensor(std::string_view name) const {

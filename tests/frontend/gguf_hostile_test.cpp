@@ -1,6 +1,7 @@
 // Files that lie: each is refused with a message that says where and why, and none makes the reader crash.
 #include <gmock/gmock.h>
 
+#include <ctime>
 #include <functional>
 #include <random>
 
@@ -53,6 +54,17 @@ const BadFile kBadFiles[] = {
      "metadata entry 0 of 1: key of 65536 bytes (1 to 65535 are allowed)"},
     {"KeyTwice", [] { return RawGguf().Header(0, 2).Entry<uint8_t>("k", 1).Entry<uint8_t>("k", 2); },
      "key 'k' appears twice"},
+    {"KeysTwice",
+     [] {
+       return RawGguf()
+           .Header(0, 5)
+           .Entry<uint8_t>("a", 1)
+           .Entry<uint8_t>("z", 2)
+           .Entry<uint8_t>("z", 2)
+           .Entry<uint8_t>("a", 2)
+           .Entry<uint8_t>("m", 2);
+     },
+     "key 'z' appears twice"},
     {"KeyWithControlBytes", [] { return RawGguf().Header(0, 1).Entry<uint32_t>("\x1b[2J", 1); },
      "metadata entry 0 of 1: key '\\x1b[2J': U+001B at byte 0 is a control character"},
     {"KeyWithNul", [] { return RawGguf().Header(0, 1).Entry<uint32_t>(std::string("ab\0c", 4), 1); },
@@ -319,6 +331,63 @@ TEST_P(AtTheLimit, IsTaken) {
 
 INSTANTIATE_TEST_SUITE_P(All, AtTheLimit, ::testing::ValuesIn(kGoodFiles),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// Names that the standard library's hash of strings (libstdc++: MurmurHash64A with a fixed seed) sends to one number. It
+// mixes in block after block of 8 bytes, which can be undone: the second block of a name is the one that leads from where
+// the first ends to one and the same state, when it happens to be printable, as one in 2,800 is.
+std::vector<std::string> CollidingNames(size_t count) {
+  constexpr uint64_t kFactor = 0xc6a4a7935bd1e995u, kInverse = 0x5f7a0ea7e59b19bdu, kState = 1;
+  static_assert(kFactor * kInverse == 1);
+  const auto fold = [](uint64_t x) { return x ^ (x >> 47); };  // its own inverse
+  const auto is_printable = [](uint64_t block) {
+    for (int i = 0; i < 64; i += 8) {
+      if ((block >> i & 255) < 0x20 || (block >> i & 255) > 0x7e) return false;
+    }
+    return true;
+  };
+  std::vector<std::string> names;
+  for (uint64_t i = 0; names.size() < count; ++i) {
+    uint64_t first = 0x3030303030303030u;
+    for (int digit = 0; digit < 8; ++digit) first += (i >> (6 * digit) & 63) << (8 * digit);
+    const uint64_t state = (0xc70f6907u ^ (16 * kFactor) ^ (fold(first * kFactor) * kFactor)) * kFactor;
+    const uint64_t second = fold((state ^ kState) * kInverse) * kInverse;
+    if (!is_printable(second)) continue;
+    std::string name(16, '\0');
+    std::memcpy(name.data(), &first, 8);
+    std::memcpy(name.data() + 8, &second, 8);
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// In a hash table 32,768 names that collide take 2^29 comparisons, almost 3 s each time.
+TEST(HostileFile, NamesThatCollideTakeNoTime) {
+  std::vector<std::string> names = CollidingNames(32768);
+  for (const std::string& name : names) {
+    ASSERT_EQ(std::hash<std::string_view>()(name), std::hash<std::string_view>()(names[0]));
+  }
+  RawGguf keys = RawGguf().Header(0, names.size()), tensors = RawGguf().Header(names.size(), 0);
+  for (size_t i = 0; i < names.size(); ++i) {
+    keys.Entry<uint8_t>(names[i], 1);
+    tensors.TensorInfo(names[i], {1}, 0, 32 * i);
+  }
+  tensors.Data(32 * names.size());
+  const TempDirectory directory;
+  WriteFile(directory.File("keys.gguf"), keys.bytes());
+  WriteFile(directory.File("tensors.gguf"), tensors.bytes());
+  const std::clock_t begin = std::clock();
+  const Result<GgufFile> with_keys = GgufFile::Open(directory.File("keys.gguf"));
+  const Result<GgufFile> with_tensors = GgufFile::Open(directory.File("tensors.gguf"));
+  EXPECT_LT(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC, 2);
+  ASSERT_TRUE(with_keys) << with_keys.error().message;
+  ASSERT_TRUE(with_tensors) << with_tensors.error().message;
+  for (size_t i = 0; i < names.size(); ++i) {
+    ASSERT_EQ(with_keys->Find(names[i]), &with_keys->metadata()[i]);
+    ASSERT_EQ(with_tensors->FindTensor(names[i]), &with_tensors->tensors()[i]);
+  }
+  EXPECT_EQ(with_keys->Find(names[0] + "x"), nullptr);
+  EXPECT_EQ(with_tensors->FindTensor("~"), nullptr);
+}
 
 TEST(HostileFile, IsNotThere) {
   EXPECT_FALSE(GgufFile::Open("/nonexistent/model.gguf"));
