@@ -32,6 +32,10 @@ constexpr int64_t kMaxProjection = 32768;  // heads * head_dim
 constexpr int64_t kMaxFfn = 131072;
 constexpr int64_t kMaxContext = int64_t{1} << 17;
 constexpr int64_t kMaxRotations = int64_t{1} << 23;  // context_length * head_dim
+// (heads / kv_heads) * context_length. Attention's scratch is, a thread, 16 queries of each of these heads by at most 4.13
+// bytes a key (passes/tile_attention.cpp, passes/tile_integer_attention.cpp): 35 MB, and at most 6 MB for the queries
+// and the results. Four heads of 131,072 tokens fit; EmbeddingGemma has three of 2,048.
+constexpr int64_t kMaxScores = int64_t{1} << 19;
 constexpr int64_t kMaxWindow = int64_t{1} << 20;
 constexpr int64_t kMaxPattern = 512;
 constexpr int64_t kMaxDenseWidth = 131072;
@@ -107,6 +111,13 @@ class ConfigReader {
     }
     RETURN_IF_ERROR(CheckProduct("attention.head_count", config_.heads, kMaxProjection));
     RETURN_IF_ERROR(CheckProduct("context_length", config_.context_length, kMaxRotations));
+    const int64_t group = config_.heads / config_.kv_heads;
+    if (group * config_.context_length > kMaxScores) {
+      return Err(
+          "{}: key '{}': {} heads to each of {} of key '{}', times {} of key '{}', is {} ({} is allowed)",
+          file_.path(), Key("attention.head_count"), group, config_.kv_heads, Key("attention.head_count_kv"),
+          config_.context_length, Key("context_length"), group * config_.context_length, kMaxScores);
+    }
     RETURN_IF_ERROR(MustBe("attention.value_length", config_.head_dim));
     config_.global_every = 6;
     if (file_.Has(Key("attention.sliding_window_pattern"))) {

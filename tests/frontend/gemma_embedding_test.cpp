@@ -259,6 +259,13 @@ TEST(GemmaEmbedding, Refuses) {
        "key 'gemma-embedding.attention.key_length': 33 (an even number is expected)"},
       {key("attention.key_length", 2048u),
        "key 'gemma-embedding.attention.key_length': 2048 (2 to 1024 are allowed)"},
+      {[](M& m) {
+         m.keys["attention.head_count"] = 10u;
+         m.keys["context_length"] = 104858u;
+       },
+       "key 'gemma-embedding.attention.head_count': 5 heads to each of 2 of key "
+       "'gemma-embedding.attention.head_count_kv', times 104858 of key 'gemma-embedding.context_length', is "
+       "524290 (524288 is allowed)"},
       {key("attention.value_length", 64u),
        "key 'gemma-embedding.attention.value_length': 64 (32 is expected)"},
       {key("attention.layer_norm_rms_epsilon", 0.0f),
