@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace ggufc::tools {
 namespace {
@@ -28,8 +29,38 @@ Result<std::span<const uint8_t>> SectionBytes(std::span<const uint8_t> bytes, co
   return bytes.subspan(section.sh_offset, section.sh_size);
 }
 
+constexpr std::string_view kSuffix = "_open";
+
+// What can be a NAME: a C identifier. It goes into messages and paths, so nothing else will do.
+bool IsName(std::string_view name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !name.empty() && name.size() <= kMaxModelName && !digit(name[0]) &&
+         std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); });
+}
+
+// The name that begins at `start`; empty where it is longer than any that is looked for. Any number of symbols can begin
+// anywhere in one long name: what is read of each has a bound.
+std::string_view NameAt(std::span<const uint8_t> names, uint64_t start) {
+  constexpr size_t kLongest = kMaxModelName + kSuffix.size();
+  const auto* begin = reinterpret_cast<const char*>(names.data()) + start;
+  const size_t length = strnlen(begin, std::min<size_t>(kLongest + 1, names.size() - start));
+  return length > kLongest ? std::string_view() : std::string_view(begin, length);
+}
+
+void TakeName(std::string_view name, ElfSummary& summary) {
+  if (name == "ggufc_main") summary.runs_itself = true;
+  if (!name.ends_with(kSuffix) || name.starts_with("ggufc")) return;
+  name.remove_suffix(kSuffix.size());
+  if (!IsName(name) || std::ranges::find(summary.models, name) != summary.models.end()) return;
+  if (summary.models.size() < kMaxModels) {
+    summary.models.emplace_back(name);
+  } else {
+    summary.has_more = true;
+  }
+}
+
 Status TakeModels(std::span<const uint8_t> symbols, std::span<const uint8_t> names, ElfSummary& summary) {
-  constexpr std::string_view kSuffix = "_open";
   for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= symbols.size(); at += sizeof(Elf64_Sym)) {
     ASSIGN_OR_RETURN(const auto symbol, ReadAt<Elf64_Sym>(symbols, at, "a symbol"));
     if (ELF64_ST_BIND(symbol.st_info) != STB_GLOBAL || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
@@ -40,12 +71,7 @@ Status TakeModels(std::span<const uint8_t> symbols, std::span<const uint8_t> nam
       return Err("ELF: the name of a symbol at {} lies outside the {} bytes of names", symbol.st_name,
                  names.size());
     }
-    const auto* begin = reinterpret_cast<const char*>(names.data()) + symbol.st_name;
-    const std::string_view name(begin, strnlen(begin, names.size() - symbol.st_name));
-    if (name == "ggufc_main") summary.runs_itself = true;
-    if (!name.ends_with(kSuffix) || name.size() == kSuffix.size() || name.starts_with("ggufc")) continue;
-    const std::string model(name.substr(0, name.size() - kSuffix.size()));
-    if (std::ranges::find(summary.models, model) == summary.models.end()) summary.models.push_back(model);
+    TakeName(NameAt(names, symbol.st_name), summary);
   }
   return {};
 }
@@ -79,9 +105,15 @@ Result<ElfSummary> SummarizeElf(std::span<const uint8_t> bytes) {
   const auto section_at = [&](uint64_t index) {
     return ReadAt<Elf64_Shdr>(bytes, header.e_shoff + index * sizeof(Elf64_Shdr), "a section header");
   };
+  bool has_symbols = false, has_dynamic = false;
   for (uint64_t i = 0; i < header.e_shnum; ++i) {
     ASSIGN_OR_RETURN(const auto section, section_at(i));
     if (section.sh_type != SHT_SYMTAB && section.sh_type != SHT_DYNSYM) continue;
+    // The format allows one of each. Without that, each of 65,535 sections could be the whole file.
+    if (std::exchange(section.sh_type == SHT_SYMTAB ? has_symbols : has_dynamic, true)) {
+      return Err("ELF: section {}: another symbol table of type {} (1 of a type is allowed)", i,
+                 section.sh_type);
+    }
     ASSIGN_OR_RETURN(const auto names_section, section_at(section.sh_link));
     ASSIGN_OR_RETURN(const auto symbols, SectionBytes(bytes, section));
     ASSIGN_OR_RETURN(const auto names, SectionBytes(bytes, names_section));

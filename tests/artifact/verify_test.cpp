@@ -1,9 +1,12 @@
 // `ggufc verify`: what is good is called good, and every kind of damage has its message. The runtime finds the same damage
 // when a program opens the model.
+#include <elf.h>
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 #include <random>
 
 #include "artifact_test.h"
@@ -104,6 +107,76 @@ TEST_F(Verify, NoArtifacts) {
   }
   EXPECT_EQ(Run({}).status, 2);
   EXPECT_EQ(Run({"a", "b", "c"}).status, 2);
+}
+
+// An ELF object of `tables` section headers that all are one table of symbols, of functions whose names begin at `starts`
+// in `names`.
+std::string ElfWith(const std::string& names, const std::vector<uint32_t>& starts, uint16_t tables = 1) {
+  Elf64_Ehdr header = {};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_type = ET_REL;
+  header.e_machine = EM_X86_64;
+  header.e_shoff = sizeof(header);
+  header.e_shnum = static_cast<uint16_t>(tables + 1);
+  std::vector<Elf64_Shdr> sections(header.e_shnum);
+  sections[0].sh_type = SHT_STRTAB;
+  sections[0].sh_offset = sizeof(header) + sections.size() * sizeof(Elf64_Shdr);
+  sections[0].sh_size = names.size();
+  for (uint16_t i = 1; i <= tables; ++i) {
+    sections[i].sh_type = SHT_SYMTAB;
+    sections[i].sh_offset = sections[0].sh_offset + names.size();
+    sections[i].sh_size = starts.size() * sizeof(Elf64_Sym);
+  }
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+  bytes.append(reinterpret_cast<const char*>(sections.data()), sections.size() * sizeof(Elf64_Shdr));
+  bytes += names;
+  for (const uint32_t start : starts) {
+    Elf64_Sym symbol = {};
+    symbol.st_name = start;
+    symbol.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC);
+    symbol.st_shndx = 1;
+    bytes.append(reinterpret_cast<const char*>(&symbol), sizeof(symbol));
+  }
+  return bytes;
+}
+
+TEST_F(Verify, HostileSymbolsAreNoNames) {
+  const std::string object = File("bad.o");
+  using namespace std::string_literals;
+  for (const std::string& name :
+       {"../../etc/passwd_open"s, "a\x1b[31mb_open"s, "a\nb_open"s, "1a_open"s, "_open"s, "\u00e9_open"s,
+        "ggufc_x_open"s, std::string(65, 'a') + "_open"}) {
+    SCOPED_TRACE(name);
+    WriteFile(object, ElfWith(name + '\0', {0}));
+    ExpectBad({object}, HasSubstr("it defines no NAME_open"));
+  }
+  WriteFile(object, ElfWith(std::string(64, 'a') + "_open" + '\0', {0}));
+  ExpectBad({object}, HasSubstr(std::string(64, 'a') + ".weights: cannot open"));
+  // More than are told of.
+  std::string names;
+  std::vector<uint32_t> starts;
+  for (int i = 0; i < 100; ++i) {
+    starts.push_back(static_cast<uint32_t>(names.size()));
+    names += "m" + std::to_string(i) + "_open" + '\0';
+  }
+  WriteFile(object, ElfWith(names, starts));
+  ExpectBad({object}, AllOf(HasSubstr("several models: m0, m1, "), HasSubstr(", m63 and more (--name")));
+}
+
+// One long name with a symbol at each of its bytes, in many tables: 20 GB of names a table, if each were read.
+TEST_F(Verify, HostileSymbolTablesTakeNoTime) {
+  const std::string object = File("bad.o");
+  const std::string names = std::string(200'000, 'a') + "_open" + '\0';
+  std::vector<uint32_t> starts(200'000);
+  std::iota(starts.begin(), starts.end(), 0);
+  WriteFile(object, ElfWith(names, starts));
+  const auto begin = std::chrono::steady_clock::now();
+  ExpectBad({object}, HasSubstr("several models: " + std::string(64, 'a') + ", "));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+  WriteFile(object, ElfWith(names, starts, 60'000));
+  ExpectBad({object}, HasSubstr("ELF: section 2: another symbol table of type 2 (1 of a type is allowed)"));
 }
 
 // What a program says of damaged weights.
