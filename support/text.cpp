@@ -16,6 +16,14 @@ bool IsPrintable(uint32_t code) {
   return !IsControl(code) && !reorders && code < kInvalidByte;
 }
 
+void AppendPrintable(std::string& out, uint32_t code, std::string_view bytes) {
+  if (IsPrintable(code)) {
+    out += bytes;
+  } else {
+    for (const char byte : bytes) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+  }
+}
+
 }  // namespace
 
 std::string Quoted(std::string_view text) {
@@ -25,15 +33,20 @@ std::string Quoted(std::string_view text) {
   while (position < text.size()) {
     const Utf8Char c = DecodeUtf8(text.substr(position));
     if (position + c.bytes > kLongest) break;
-    const std::string_view bytes = text.substr(position, c.bytes);
-    if (IsPrintable(c.code)) {
-      out += bytes;
-    } else {
-      for (const char byte : bytes) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-    }
+    AppendPrintable(out, c.code, text.substr(position, c.bytes));
     position += c.bytes;
   }
   out += position < text.size() ? "...'" : "'";
+  return out;
+}
+
+std::string Printable(std::string_view text) {
+  std::string out;
+  for (size_t position = 0; position < text.size();) {
+    const Utf8Char c = DecodeUtf8(text.substr(position));
+    AppendPrintable(out, c.code, text.substr(position, c.bytes));
+    position += c.bytes;
+  }
   return out;
 }
 

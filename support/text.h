@@ -10,6 +10,10 @@ namespace ggufc {
 // Bytes that are no UTF-8, control characters, and those that reorder text are written as \xNN.
 std::string Quoted(std::string_view text);
 
+// A message or a path, made safe for a terminal and for a line of its own: what Quoted writes as \xNN, at any length and
+// without quotes. Text that prints stays as it is.
+std::string Printable(std::string_view text);
+
 // Names (keys and tensors of a model file, weights and functions of IR text) are UTF-8 without control characters,
 // so that they print as they are and no two of them look the same to a reader that stops at a NUL. What is wrong
 // with `name`, or nothing: "byte 0xff at 3 is not UTF-8".

@@ -295,7 +295,7 @@ int ggufc_main(const ggufc_code* code, int argc, char** argv) {
   ggufc::OpenStandardStreams();
   ggufc::EndCleanlyOnSignals();
   std::string program = argc > 0 ? argv[0] : "";
-  program = program.substr(program.rfind('/') + 1);
+  program = ggufc::Printable(program.substr(program.rfind('/') + 1));
   try {
     return ggufc::tools::Main(code, program.c_str(), {argv + std::min(argc, 1), argv + argc});
   } catch (const std::bad_alloc&) {

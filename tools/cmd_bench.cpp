@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/output_file.h"
+#include "support/text.h"
 #include "tools/bench_roofline.h"
 #include "tools/command_line.h"
 #include "tools/encode.h"
@@ -196,9 +197,9 @@ std::string AsJson(const Bench& bench, const BenchFlags& flags, const std::vecto
 }
 
 std::string AsText(const Bench& bench, const BenchFlags& flags, const std::vector<Measurement>& all) {
-  std::string out = fmt::format("{}: target {}, activations {}, {} thread{}\n\n", bench.model().file().path(),
-                                bench.target().name(), flags.model.activations, bench.threads(),
-                                bench.threads() == 1 ? "" : "s");
+  std::string out = fmt::format("{}: target {}, activations {}, {} thread{}\n\n",
+                                Printable(bench.model().file().path()), bench.target().name(),
+                                flags.model.activations, bench.threads(), bench.threads() == 1 ? "" : "s");
   std::vector<std::vector<std::string>> rows = {
       {"tokens", "documents", "runs", "median ms", "min ms", "max ms", "tokens/s", "gmacs"}};
   for (const Measurement& m : all) {

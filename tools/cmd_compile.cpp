@@ -195,8 +195,9 @@ Status Compile(const CompileFlags& flags, std::vector<const codegen::Target*> ta
   std::string written;
   if (flags.weights == "sidecar") written += SizeOf(paths.weights) + ", ";
   if (!paths.header.empty()) written += paths.header + ", ";
-  PrintToStderr(
-      fmt::format("ggufc: wrote {}{}; open it with {}_open\n", written, SizeOf(paths.code), paths.name));
+  PrintToStderr(Printable(fmt::format("ggufc: wrote {}{}; open it with {}_open", written, SizeOf(paths.code),
+                                      paths.name)) +
+                "\n");
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include "compiler/open_model.h"
 #include "support/output_file.h"
+#include "support/text.h"
 #include "tools/command_line.h"
 #include "tools/encode.h"
 #include "tools/report.h"
@@ -107,7 +108,7 @@ void PrintStats(const compiler::OpenedModel& model, const runtime::Embedder& emb
   const runtime::ExecutorStats stats = embedder.executor().stats();
   const runtime::ModelInfo& info = embedder.info();
   std::string out;
-  out += fmt::format("model        {} ({}, {} layers, {} bytes)\n", flags.model.model,
+  out += fmt::format("model        {} ({}, {} layers, {} bytes)\n", Printable(flags.model.model),
                      runtime::TextOf(info.architecture), info.layers,
                      Grouped(static_cast<int64_t>(model.bytes().size())));
   out += fmt::format("fingerprint  {}\n", embedder.fingerprint());

@@ -5,6 +5,7 @@
 
 #include "compiler/fingerprint.h"
 #include "support/output_file.h"
+#include "support/text.h"
 #include "tools/command_line.h"
 #include "tools/report.h"
 
@@ -111,7 +112,7 @@ std::string AsText(const compiler::Model& model, const compiler::CompileOptions&
   const frontend::GgufFile& file = model.file();
   std::string out =
       fmt::format("{}\n  GGUF version {}, {} bytes, {} metadata entries, {} tensors\n  fingerprint {}\n",
-                  file.path(), file.version(), Grouped(static_cast<int64_t>(file.bytes().size())),
+                  Printable(file.path()), file.version(), Grouped(static_cast<int64_t>(file.bytes().size())),
                   file.metadata().size(), file.tensors().size(), i.fingerprint);
   out += "\nConfiguration\n";
   for (const auto& [name, value] : i.config) out += fmt::format("  {:<18} {}\n", name, value);

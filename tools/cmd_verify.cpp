@@ -20,6 +20,7 @@
 #include "runtime/tokenizer.h"
 #include "support/mapped_file.h"
 #include "support/output_file.h"
+#include "support/text.h"
 #include "tools/command_line.h"
 #include "tools/elf_summary.h"
 #include "tools/report.h"
@@ -85,8 +86,8 @@ Result<std::string> ModelName(const ElfSummary& elf, const VerifyFlags& flags) {
         "{}: it defines no NAME_open: no model of ggufc, or stripped of its symbols (--name says the NAME)",
         flags.artifact);
   }
-  return Err("{}: it has several models: {} (--name says which one is meant)", flags.artifact,
-             fmt::join(elf.models, ", "));
+  return Err("{}: it has several models: {}{} (--name says which one is meant)", flags.artifact,
+             fmt::join(elf.models, ", "), elf.has_more ? " and more" : "");
 }
 
 Status CheckImage(const Image& image) {
@@ -273,7 +274,7 @@ Status Verify(const VerifyFlags& flags) {
     }
   }
   if (!flags.model.empty()) said += fmt::format("; compiled from {}", flags.model);
-  return WriteToStdout(fmt::format("{}: {}\n", flags.artifact, said));
+  return WriteToStdout(Printable(fmt::format("{}: {}", flags.artifact, said)) + "\n");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "runtime/thread_pool.h"
 #include "support/output_file.h"
+#include "support/text.h"
 
 namespace ggufc::tools {
 namespace {
@@ -36,12 +37,12 @@ void PrintToStderr(std::string_view text) {
 }
 
 int Fail(const Error& error, std::string_view program) {
-  PrintToStderr(fmt::format("{}: {}\n", program, error.message));
+  PrintToStderr(Printable(fmt::format("{}: {}", program, error.message)) + "\n");
   return kWrongInput;
 }
 
 void Warn(std::string_view message, std::string_view program) {
-  PrintToStderr(fmt::format("{}: warning: {}\n", program, message));
+  PrintToStderr(Printable(fmt::format("{}: warning: {}", program, message)) + "\n");
 }
 
 Progress::Progress() : enabled_(isatty(STDERR_FILENO) == 1) {}
@@ -95,7 +96,7 @@ Status CommandLine::TakeExtras() {
 }
 
 int CommandLine::UsageError(std::string_view message) const {
-  PrintToStderr(fmt::format("{}: {}\nTry: {} --help\n", typed_, message, typed_));
+  PrintToStderr(fmt::format("{}: {}\nTry: {} --help\n", typed_, Printable(message), typed_));
   return kUsage;
 }
 

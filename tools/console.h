@@ -17,7 +17,8 @@ using Arguments = std::vector<std::string>;
 
 enum ExitStatus : int { kGood = 0, kWrongInput = 1, kUsage = 2 };
 
-// "ggufc: MESSAGE" on stderr; returns kWrongInput.
+// "ggufc: MESSAGE" on stderr; returns kWrongInput. A message is one line and prints safely, whatever the paths and names
+// in it hold (support/text.h: Printable). What goes to PrintToStderr has been made so before.
 int Fail(const Error& error, std::string_view program = "ggufc");
 void Warn(std::string_view message, std::string_view program = "ggufc");
 void PrintToStderr(std::string_view text);

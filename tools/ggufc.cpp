@@ -6,6 +6,7 @@
 #include "codegen/target.h"
 #include "support/interruption.h"
 #include "support/output_file.h"
+#include "support/text.h"
 #include "tools/command_line.h"
 #include "tools/commands.h"
 
@@ -77,8 +78,8 @@ int Run(const Arguments& arguments) {
   std::string known;
   for (const Command& command : kCommands)
     known += fmt::format("{}{}", known.empty() ? "" : ", ", command.name);
-  PrintToStderr(fmt::format("ggufc: '{}' is no command; there are {}\nTry: ggufc --help\n",
-                            name == "help" ? arguments[1] : name, known));
+  PrintToStderr(fmt::format("ggufc: {} is no command; there are {}\nTry: ggufc --help\n",
+                            Quoted(name == "help" ? arguments[1] : name), known));
   return kUsage;
 }
 

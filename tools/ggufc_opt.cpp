@@ -22,6 +22,7 @@
 #include "support/mapped_file.h"
 #include "support/output_file.h"
 #include "support/result.h"
+#include "support/text.h"
 
 namespace {
 
@@ -96,7 +97,7 @@ Status Process(const Options& options, const passes::PassContext& context,
 
 int Complain(const std::string& message, int exit_status) {
   // When stderr is gone there is nobody to tell.
-  static_cast<void>(std::fputs(fmt::format("ggufc-opt: {}\n", message).c_str(), stderr));
+  static_cast<void>(std::fputs(fmt::format("ggufc-opt: {}\n", Printable(message)).c_str(), stderr));
   return exit_status;
 }
 

@@ -10,8 +10,11 @@
 namespace ggufc::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 using Arguments = std::vector<std::string>;
 
@@ -34,6 +37,34 @@ class WrongInput : public CliTest {
     Expect(status, RunGgufc(arguments, input), message);
   }
 };
+
+// Whatever a path holds, an error is one line that a terminal shows and does not obey.
+TEST_F(WrongInput, OddPathsPrintSafely) {
+  const std::string odd = "b\x1b[31m\nb\xff\u00e9.gguf", shown = "b\\x1b[31m\\x0ab\\xff\u00e9.gguf";
+  const std::vector<Arguments> cases = {{"embed", odd, "text"},  {"inspect", odd},
+                                        {"verify", odd},         {"tokenize", odd, "x"},
+                                        {"dump", odd},           {"compile", odd, "-o", "o"},
+                                        {"verify", model_, odd}, {"embed", model_, "--input", odd}};
+  for (const Arguments& arguments : cases) {
+    SCOPED_TRACE(arguments[0]);
+    const Outcome outcome = RunGgufc(arguments);
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(Lines(outcome.err), SizeIs(1));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("\x1b")));
+  }
+  EXPECT_THAT(RunGgufc({"embed", odd, "text"}).err, StartsWith("ggufc: " + shown + ": cannot open"));
+  for (const Arguments& arguments :
+       std::vector<Arguments>{{odd}, {"inspect", model_, odd}, {"embed", "x", "--" + odd}}) {
+    SCOPED_TRACE(arguments[0]);
+    const Outcome outcome = RunGgufc(arguments);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_THAT(Lines(outcome.err), SizeIs(2)) << "the second says where there is help";
+    EXPECT_THAT(outcome.err, AllOf(Not(HasSubstr("\x1b")), HasSubstr("\\x1b[31m")));
+  }
+  const Outcome opt = RunProgram(GGUFC_OPT_BINARY, {odd});
+  EXPECT_THAT(Lines(opt.err), SizeIs(1));
+  EXPECT_THAT(opt.err, HasSubstr(shown));
+}
 
 TEST_F(WrongInput, CommandLine) {
   ExpectEmbed(2, {}, "no documents");

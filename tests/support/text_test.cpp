@@ -24,6 +24,16 @@ TEST(Quoted, CutsBetweenCharacters) {
   EXPECT_EQ(Quoted(std::string(95, 'a') + "\u00e9"), "'" + std::string(95, 'a') + "...'");
 }
 
+TEST(Printable, IsOneLineOfAnyLength) {
+  EXPECT_EQ(Printable(""), "");
+  EXPECT_EQ(Printable("/tmp/it's \\ \u00e9\u2581\U0001f600.gguf: 1"),
+            "/tmp/it's \\ \u00e9\u2581\U0001f600.gguf: 1");
+  EXPECT_EQ(Printable("b\x1b[31m\nb.gguf"), "b\\x1b[31m\\x0ab.gguf");
+  EXPECT_EQ(Printable(std::string_view("\0\t\xff\xc2\x9b", 5)), "\\x00\\x09\\xff\\xc2\\x9b");
+  EXPECT_EQ(Printable("\u202e"), "\\xe2\\x80\\xae");
+  EXPECT_EQ(Printable(std::string(1000, 'a')), std::string(1000, 'a'));
+}
+
 TEST(NameFault, FindsTheFirst) {
   EXPECT_EQ(NameFault("blk.0.attn_q.weight"), "");
   EXPECT_EQ(NameFault("\u00e9\u202e"), "") << "odd, but text";
