@@ -46,7 +46,12 @@ std::string Fingerprint(const Hash128& contents, int64_t dims, const CompileOpti
 }
 
 Result<std::string> Fingerprint(const Model& model, const CompileOptions& options) {
-  ASSIGN_OR_RETURN(const FileContents contents, HashFile(model.file().path()));
+  const std::string& path = model.file().path();
+  ASSIGN_OR_RETURN(const FileContents contents, HashFile(path));
+  // The path may have another file by now; what is compiled is the one that was mapped.
+  if (contents.file != model.file().identity()) {
+    return Err(ErrorKind::kIo, "{}: the file was replaced or changed while it was compiled", path);
+  }
   return Fingerprint(contents.hash, options.dims > 0 ? options.dims : model.config().output_dim, options);
 }
 

@@ -21,7 +21,8 @@ Result<FileContents> HashFile(const std::string& path);
 // 32 hex digits over everything that decides an output's bits: the file's bytes, dims, normalisation, activation mode and
 // numerics version. `dims`: floats of an embedding.
 std::string Fingerprint(const Hash128& contents, int64_t dims, const CompileOptions& options);
-// The same from the model's file, which is read for it.
+// The same from the model's file, which is read for it. An error where its path no longer leads to the file that was
+// opened, in the state that it was in.
 Result<std::string> Fingerprint(const Model& model, const CompileOptions& options);
 
 }  // namespace ggufc::compiler
