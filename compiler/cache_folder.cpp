@@ -29,6 +29,28 @@ Status CheckMine(const std::string& path, uint32_t owner, uint32_t mode) {
   return {};
 }
 
+bool IsHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+bool IsHexWithSuffix(std::string_view name, size_t digits, std::string_view suffix) {
+  return name.size() == digits + suffix.size() && name.ends_with(suffix) &&
+         std::ranges::all_of(name.substr(0, digits), IsHex);
+}
+
+// `name` without the ".PROCESS-ATTEMPT.tmp" at its end; empty where that is not there.
+std::string_view WithoutTemporarySuffix(std::string_view name) {
+  const auto drop_number = [&](char before) {
+    const size_t end = name.size();
+    while (!name.empty() && IsDigit(name.back())) name.remove_suffix(1);
+    if (name.size() == end || !name.ends_with(before)) return false;
+    name.remove_suffix(1);
+    return true;
+  };
+  if (!name.ends_with(kTemporarySuffix)) return {};
+  name.remove_suffix(kTemporarySuffix.size());
+  return drop_number('-') && drop_number('.') ? name : std::string_view();
+}
+
 // The folder and its parents; whoever is faster, they are there afterwards.
 Status MakeFolders(const std::string& path) {
   for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
@@ -51,6 +73,17 @@ std::string DefaultCacheFolder(const char* xdg_cache_home, const char* home) {
   if (xdg_cache_home != nullptr && *xdg_cache_home == '/') return std::string(xdg_cache_home) + "/ggufc";
   if (home != nullptr && *home == '/') return std::string(home) + "/.cache/ggufc";
   return {};
+}
+
+std::optional<CacheFile> CacheFileOf(std::string_view name) {
+  if (IsHexWithSuffix(name, kEntryDigits, kEntrySuffix)) return CacheFile::kEntry;
+  if (IsHexWithSuffix(name, kMemoDigits, kMemoSuffix)) return CacheFile::kMemo;
+  const std::string_view written = WithoutTemporarySuffix(name);
+  if (IsHexWithSuffix(written, kEntryDigits, kEntrySuffix) ||
+      IsHexWithSuffix(written, kMemoDigits, kMemoSuffix)) {
+    return CacheFile::kTemporary;
+  }
+  return std::nullopt;
 }
 
 Result<CacheFolder> CacheFolder::Open(const std::string& path) {
@@ -105,14 +138,14 @@ void CacheFolder::MarkUsed(std::string_view name) const {
 
 void CacheFolder::Remove(std::string_view name) const { unlink(PathOf(name).c_str()); }
 
-Result<std::vector<CacheFolder::File>> CacheFolder::Files(std::string_view suffix) const {
+Result<std::vector<CacheFolder::File>> CacheFolder::Files(CacheFile kind) const {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path_.c_str()), &closedir);
   if (!folder) return Err(ErrorKind::kIo, "{}: cannot read: {}", path_, std::strerror(errno));
   std::vector<File> files;
   while (const dirent* const entry = readdir(folder.get())) {
     const std::string_view name = entry->d_name;
     struct stat info = {};
-    if (!name.ends_with(suffix) ||
+    if (CacheFileOf(name) != kind ||
         fstatat(dirfd(folder.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         S_ISDIR(info.st_mode)) {
       continue;
@@ -126,7 +159,7 @@ Result<std::vector<CacheFolder::File>> CacheFolder::Files(std::string_view suffi
 }
 
 Status CacheFolder::Trim(uint64_t limit, std::string_view keep) const {
-  ASSIGN_OR_RETURN(const std::vector<File> entries, Files(kEntrySuffix));
+  ASSIGN_OR_RETURN(const std::vector<File> entries, Files(CacheFile::kEntry));
   uint64_t bytes = 0;
   for (const File& file : entries) bytes += file.bytes;
   for (const File& file : entries) {
@@ -135,9 +168,9 @@ Status CacheFolder::Trim(uint64_t limit, std::string_view keep) const {
     Remove(file.name);
     bytes -= file.bytes;
   }
-  ASSIGN_OR_RETURN(const std::vector<File> memos, Files(kMemoSuffix));
+  ASSIGN_OR_RETURN(const std::vector<File> memos, Files(CacheFile::kMemo));
   for (size_t i = 0; i + kMaxMemos < memos.size(); ++i) Remove(memos[i].name);
-  ASSIGN_OR_RETURN(const std::vector<File> temporaries, Files(kTemporarySuffix));
+  ASSIGN_OR_RETURN(const std::vector<File> temporaries, Files(CacheFile::kTemporary));
   for (const File& file : temporaries) {
     if (file.used / 1'000'000'000 + kStaleSeconds < std::time(nullptr)) Remove(file.name);
   }
@@ -146,8 +179,8 @@ Status CacheFolder::Trim(uint64_t limit, std::string_view keep) const {
 
 Result<CacheFolder::Removed> CacheFolder::Clear() const {
   Removed removed;
-  for (const std::string_view suffix : {kEntrySuffix, kMemoSuffix, kTemporarySuffix}) {
-    ASSIGN_OR_RETURN(const std::vector<File> files, Files(suffix));
+  for (const CacheFile kind : {CacheFile::kEntry, CacheFile::kMemo, CacheFile::kTemporary}) {
+    ASSIGN_OR_RETURN(const std::vector<File> files, Files(kind));
     for (const File& file : files) {
       const std::string path = PathOf(file.name);
       if (unlink(path.c_str()) != 0) {
@@ -155,7 +188,7 @@ Result<CacheFolder::Removed> CacheFolder::Clear() const {
         return Err(ErrorKind::kIo, "{}: cannot remove: {}", path, std::strerror(errno));
       }
       removed.bytes += file.bytes;
-      if (suffix == kEntrySuffix) ++removed.entries;
+      if (kind == CacheFile::kEntry) ++removed.entries;
     }
   }
   return removed;

@@ -20,9 +20,20 @@ namespace ggufc::compiler {
 
 inline constexpr uint64_t kDefaultCacheBytes = uint64_t{8} << 30;
 
-// Names of files end in one of these. Whatever else lies in the folder is left alone.
+// The folder may be any that the user names, with files of other programs in it. Those of the cache are told by their
+// whole names; whatever else lies there is left alone.
+//
+//   kEntry      kEntryDigits lower-case hex digits and kEntrySuffix
+//   kMemo       kMemoDigits of them and kMemoSuffix
+//   kTemporary  one of the two and what OutputFile appends while it writes: ".PROCESS-ATTEMPT.tmp"
+enum class CacheFile : uint8_t { kEntry, kMemo, kTemporary };
 inline constexpr std::string_view kEntrySuffix = ".entry";
 inline constexpr std::string_view kMemoSuffix = ".memo";
+inline constexpr size_t kEntryDigits = 32;
+inline constexpr size_t kMemoDigits = 16;
+
+// Nothing where the cache gives no file such a name.
+std::optional<CacheFile> CacheFileOf(std::string_view name);
 
 // A temporary file that has not been written to for this long belongs to a process that died.
 inline constexpr int64_t kStaleSeconds = 600;
@@ -61,8 +72,8 @@ class CacheFolder {
   void MarkUsed(std::string_view name) const;
   void Remove(std::string_view name) const;
 
-  // Those with the suffix, the least recently used first.
-  Result<std::vector<File>> Files(std::string_view suffix) const;
+  // Those of one kind, the least recently used first.
+  Result<std::vector<File>> Files(CacheFile kind) const;
 
   // Removes entries, the least recently used first and `keep` never, until all have at most `limit` bytes; memos in
   // excess; and what processes that died have left.

@@ -13,7 +13,7 @@ namespace ggufc::compiler {
 struct CacheKey {
   std::string text;  // all of it, for people and for comparison
 
-  std::string FileName() const;  // 32 hex digits and kEntrySuffix
+  std::string FileName() const;  // as CacheFile::kEntry says
 };
 
 // The version and, of the program or shared library that holds this compiler and of LLVM, the build id that the linker

@@ -37,9 +37,6 @@ std::string TimeText(int64_t nanoseconds) {
   return text;
 }
 
-// A path as it is, if it prints.
-std::string Printable(const std::string& path) { return NameFault(path).empty() ? path : Quoted(path); }
-
 // Model, target, activations and dims; an entry that does not say so is listed all the same.
 std::vector<std::string> Describe(const CacheFolder& folder, const std::string& name) {
   const auto read = [&]() -> Result<std::vector<std::string>> {
@@ -60,7 +57,7 @@ std::vector<std::string> Describe(const CacheFolder& folder, const std::string& 
 Status List(const std::string& path) {
   ASSIGN_OR_RETURN(const std::optional<CacheFolder> folder, CacheFolder::OpenExisting(path));
   if (!folder) return {};
-  ASSIGN_OR_RETURN(std::vector<CacheFolder::File> files, folder->Files(compiler::kEntrySuffix));
+  ASSIGN_OR_RETURN(std::vector<CacheFolder::File> files, folder->Files(compiler::CacheFile::kEntry));
   if (files.empty()) return {};
   std::ranges::reverse(files);
   std::vector<std::vector<std::string>> rows = {

@@ -22,6 +22,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 namespace fs = std::filesystem;
 
+std::string Entry(size_t i) { return fmt::format("{:032x}.entry", i); }
+std::string Memo(size_t i) { return fmt::format("{:016x}.memo", i); }
+
 class Cache : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -128,47 +131,85 @@ TEST_F(Cache, WritingFollowsNoLink) {
 
 TEST_F(Cache, TrimTakesTheLeastRecentlyUsed) {
   const CacheFolder folder = Value(CacheFolder::Open(path_));
-  Put("old.entry", 100, 300);
-  Put("older.entry", 100, 400);
-  Put("new.entry", 100, 100);
-  Put("kept.entry", 100, 500);
+  const std::string older = Entry(1), old = Entry(2), recent = Entry(3), kept = Entry(4);
+  Put(old, 100, 300);
+  Put(older, 100, 400);
+  Put(recent, 100, 100);
+  Put(kept, 100, 500);
   Put("other.file", 1000, 1000);
-  ASSERT_TRUE(folder.Trim(400, "kept.entry"));
-  EXPECT_THAT(Names(), ElementsAre("kept.entry", "new.entry", "old.entry", "older.entry", "other.file"));
-  folder.MarkUsed("older.entry");
-  ASSERT_TRUE(folder.Trim(399, "kept.entry"));
-  EXPECT_THAT(Names(), ElementsAre("kept.entry", "new.entry", "older.entry", "other.file"));
-  ASSERT_TRUE(folder.Trim(150, "kept.entry"));
-  EXPECT_THAT(Names(), ElementsAre("kept.entry", "other.file"));
-  ASSERT_TRUE(folder.Trim(0, "kept.entry"));
-  EXPECT_THAT(Names(), ElementsAre("kept.entry", "other.file"));
+  ASSERT_TRUE(folder.Trim(400, kept));
+  EXPECT_THAT(Names(), ElementsAre(older, old, recent, kept, "other.file"));
+  folder.MarkUsed(older);
+  ASSERT_TRUE(folder.Trim(399, kept));
+  EXPECT_THAT(Names(), ElementsAre(older, recent, kept, "other.file"));
+  ASSERT_TRUE(folder.Trim(150, kept));
+  EXPECT_THAT(Names(), ElementsAre(kept, "other.file"));
+  ASSERT_TRUE(folder.Trim(0, kept));
+  EXPECT_THAT(Names(), ElementsAre(kept, "other.file"));
 }
 
 TEST_F(Cache, TrimTakesWhatDeadProcessesLeft) {
   const CacheFolder folder = Value(CacheFolder::Open(path_));
-  Put("a.entry.123-0.tmp", 10, compiler::kStaleSeconds + 10);
-  Put("b.entry.124-0.tmp", 10, compiler::kStaleSeconds - 60);
-  for (size_t i = 0; i < compiler::kMaxMemos + 3; ++i)
-    Put(std::to_string(i) + ".memo", 1, 1000 - static_cast<int>(i));
+  Put(Entry(1) + ".123-0.tmp", 10, compiler::kStaleSeconds + 10);
+  Put(Memo(1) + ".4194304-99.tmp", 10, compiler::kStaleSeconds + 10);
+  Put(Entry(2) + ".124-0.tmp", 10, compiler::kStaleSeconds - 60);
+  for (size_t i = 0; i < compiler::kMaxMemos + 3; ++i) Put(Memo(i), 1, 1000 - static_cast<int>(i));
   ASSERT_TRUE(folder.Trim(1000, ""));
   const std::vector<std::string> names = Names();
   EXPECT_EQ(names.size(), compiler::kMaxMemos + 1);
-  EXPECT_EQ(std::ranges::count(names, "b.entry.124-0.tmp"), 1);
-  EXPECT_EQ(std::ranges::count(names, "2.memo"), 0);
-  EXPECT_EQ(std::ranges::count(names, "3.memo"), 1);
+  EXPECT_EQ(std::ranges::count(names, Entry(2) + ".124-0.tmp"), 1);
+  EXPECT_EQ(std::ranges::count(names, Memo(2)), 0);
+  EXPECT_EQ(std::ranges::count(names, Memo(3)), 1);
 }
 
 TEST_F(Cache, ClearTakesItsOwnFilesOnly) {
   const CacheFolder folder = Value(CacheFolder::Open(path_));
-  Put("a.entry", 100, 0);
-  Put("b.entry", 20, 0);
-  Put("c.memo", 3, 0);
-  Put("d.entry.1-0.tmp", 4, 0);
+  Put(Entry(1), 100, 0);
+  Put(Entry(2), 20, 0);
+  Put(Memo(3), 3, 0);
+  Put(Entry(4) + ".1-0.tmp", 4, 0);
   Put("other", 1000, 0);
   const CacheFolder::Removed removed = Value(folder.Clear());
   EXPECT_EQ(removed.entries, 2u);
   EXPECT_EQ(removed.bytes, 127u);
   EXPECT_THAT(Names(), ElementsAre("other"));
+}
+
+// The folder may be one in which others keep what they are at.
+TEST_F(Cache, NamesThatOnlyLookLikeItsOwnAreLeftAlone) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  std::string upper = Entry(10);
+  std::ranges::replace(upper, 'a', 'A');
+  std::vector<std::string> others = {"download.tmp",
+                                     "thesis.entry",
+                                     "notes.memo",
+                                     ".entry",
+                                     ".memo",
+                                     ".tmp",
+                                     upper,
+                                     Entry(1).substr(1),
+                                     "0" + Entry(1),
+                                     "0" + Memo(1),
+                                     Memo(1).substr(1),
+                                     "thesis.entry.1-0.tmp",
+                                     Entry(1) + ".tmp",
+                                     Entry(1) + ".1.tmp",
+                                     Entry(1) + "1-0.tmp",
+                                     Entry(1) + ".-0.tmp",
+                                     Entry(1) + ".1-.tmp",
+                                     Entry(1) + ".1-0.tmp.tmp",
+                                     Entry(1) + "~"};
+  std::ranges::sort(others);
+  for (const std::string& name : others) {
+    EXPECT_FALSE(compiler::CacheFileOf(name).has_value()) << name;
+    Put(name, 10, compiler::kStaleSeconds + 10);
+  }
+  ASSERT_TRUE(folder.Trim(0, ""));
+  EXPECT_EQ(Names(), others);
+  const CacheFolder::Removed removed = Value(folder.Clear());
+  EXPECT_EQ(removed.entries, 0u);
+  EXPECT_EQ(removed.bytes, 0u);
+  EXPECT_EQ(Names(), others);
 }
 
 TEST_F(Cache, MemosAreOfOneFileInOneState) {
@@ -187,6 +228,7 @@ TEST_F(Cache, MemosAreOfOneFileInOneState) {
   contents.file.changed = contents.file.modified;
   ASSERT_TRUE(compiler::KeepMemo(folder, contents, kNow));
   EXPECT_EQ(compiler::FindMemo(folder, contents.file), contents.hash);
+  for (const std::string& name : Names()) EXPECT_EQ(compiler::CacheFileOf(name), compiler::CacheFile::kMemo);
 
   const auto changed = [&](auto&& change) {
     FileIdentity other = contents.file;
@@ -246,7 +288,7 @@ TEST(CacheKey, HasAllThatDecidesTheCode) {
   for (const compiler::CacheKey& key : keys) names.push_back(key.FileName());
   std::ranges::sort(names);
   EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
-  EXPECT_EQ(names.front().size(), 32 + compiler::kEntrySuffix.size());
+  for (const std::string& name : names) EXPECT_EQ(compiler::CacheFileOf(name), compiler::CacheFile::kEntry);
 }
 
 }  // namespace
