@@ -5,6 +5,7 @@
 
 #include "compiler/fingerprint.h"
 #include "compiler/golden.h"
+#include "runtime/chunked_table.h"
 #include "runtime/ggufc.h"
 #include "runtime/memory.h"
 #include "runtime/model_info.h"
@@ -19,10 +20,6 @@ using runtime::SectionKind;
 
 std::span<const uint8_t> BytesOf(const std::vector<uint64_t>& values) {
   return {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(uint64_t)};
-}
-
-uint64_t TableChunks(const frontend::Tensor& table) {
-  return (table.data.size() + runtime::kTableChunkBytes - 1) / runtime::kTableChunkBytes;
 }
 
 }  // namespace
@@ -78,7 +75,8 @@ Status Artifact::Compile() {
     sections_.push_back({SectionKind::kWeights, weights.layout, static_cast<uint64_t>(weights.bytes)});
   }
   sections_.push_back({SectionKind::kTables, 0, plan_.table->data.size()});
-  sections_.push_back({SectionKind::kTableHashes, 0, TableChunks(*plan_.table) * sizeof(uint64_t)});
+  const uint64_t chunks = runtime::ChunksOf(plan_.table->data.size(), runtime::kTableChunkBytes);
+  sections_.push_back({SectionKind::kTableHashes, 0, chunks * sizeof(uint64_t)});
 
   Progress("code generation");
   ASSIGN_OR_RETURN(object_, codegen::CompileArtifact(CodeOf(plan_)));
@@ -128,13 +126,14 @@ Status Artifact::WriteImage(OutputFile& file, uint64_t base) const {
     RETURN_IF_ERROR(writer.WriteSection(SectionKind::kWeights, blob.bytes()));
   }
   Progress("embedding table");
+  // In slices, because the file copies what it is given at once.
+  constexpr size_t kSlice = 64 * runtime::kTableChunkBytes;
   std::vector<uint64_t> hashes;
-  std::span<const uint8_t> rest = plan_.table->data;
-  while (!rest.empty()) {
-    const auto chunk = rest.first(std::min<size_t>(rest.size(), runtime::kTableChunkBytes));
-    hashes.push_back(Hash64(chunk));
-    RETURN_IF_ERROR(writer.Write(chunk));
-    rest = rest.subspan(chunk.size());
+  for (auto rest = plan_.table->data; !rest.empty(); rest = rest.subspan(std::min(kSlice, rest.size()))) {
+    const auto slice = rest.first(std::min(kSlice, rest.size()));
+    const std::vector<uint64_t> some = runtime::HashChunks(slice);
+    hashes.insert(hashes.end(), some.begin(), some.end());
+    RETURN_IF_ERROR(writer.Write(slice));
   }
   model_.file().Release(*plan_.table);
   RETURN_IF_ERROR(writer.WriteSection(SectionKind::kTableHashes, BytesOf(hashes)));

@@ -25,7 +25,7 @@ namespace ggufc::compiler {
 inline constexpr uint64_t kMaxObjectBytes = uint64_t{1} << 31;
 
 struct ArtifactOptions {
-  std::string name;                                     // NAME; has passed CheckArtifactName
+  std::string name;                                     // NAME; passes CheckArtifactName
   std::vector<const codegen::Target*> targets;          // at least one; order and repetitions do not matter
   CompileOptions compile;                               // all but target and emit
   bool embed = false;                                   // the image into the object
@@ -33,16 +33,17 @@ struct ArtifactOptions {
   std::function<void(std::string_view)> progress = {};  // is told what is done next
 };
 
-// NAME is a C identifier of at most 64 characters, no keyword of C or C++, and does not begin with "ggufc" (the runtime's
-// own names) or "_".
+// NAME is a C identifier of 1 to 64 characters that does not begin with "ggufc" (the runtime's own names). It may be a
+// keyword: it only ever stands before an underscore, as in NAME_open.
 Status CheckArtifactName(std::string_view name);
-// `text` with every character that cannot stand in an identifier replaced by "_". Passes the check, or has nothing that
-// could be a name.
+// `text` with every character that cannot stand in an identifier replaced by "_", and one put before a digit that it begins
+// with. What is empty, too long or begins with "ggufc" stays so, and does not pass the check.
 std::string MakeArtifactName(std::string_view text);
 
 class Artifact {
  public:
-  // Runs the passes for each target and generates code, for LLVM's or an assembler's eyes too.
+  // Checks the name, runs the passes for each target and reads the file once more for its fingerprint. There is no code
+  // yet. An error where the file was replaced meanwhile.
   static Result<std::unique_ptr<Artifact>> Plan(Model& model, ArtifactOptions options);
   Artifact(const Artifact&) = delete;
   Artifact& operator=(const Artifact&) = delete;

@@ -6,7 +6,6 @@
 #include "runtime/ggufc.h"
 #include "runtime/model_info.h"
 #include "support/text.h"
-#include "support/text.h"
 
 namespace ggufc::compiler {
 namespace {
