@@ -11,8 +11,19 @@
 namespace ggufc::codegen {
 namespace {
 
+bool IsOutOfMemory(const llvm::ErrorInfoBase& error) {
+  return error.convertToErrorCode() == std::errc::not_enough_memory;
+}
+
+// Objects are made by us: one that cannot be loaded is a bug of ours, or there is no memory for it.
 tl::unexpected<Error> FromLlvm(std::string_view what, llvm::Error error) {
-  return Err("{}: {}", what, llvm::toString(std::move(error)));
+  ErrorKind kind = ErrorKind::kInternal;
+  std::string message;
+  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase& one) {
+    if (IsOutOfMemory(one)) kind = ErrorKind::kOutOfMemory;
+    message += fmt::format("{}{}", message.empty() ? "" : "; ", one.message());
+  });
+  return Err(kind, "{}: {}", what, message);
 }
 
 }  // namespace
@@ -23,14 +34,19 @@ struct LoadedCode::Session {
   llvm::orc::ExecutionSession execution;
   llvm::orc::JITDylib& library;
   llvm::orc::ObjectLinkingLayer linker;
+  bool out_of_memory = false;  // at linking
 
   Session(std::unique_ptr<llvm::orc::ExecutorProcessControl> process,
           std::unique_ptr<llvm::jitlink::JITLinkMemoryManager> memory)
       : execution(std::move(process)),
         library(execution.createBareJITDylib("code")),
         linker(execution, std::move(memory)) {
-    // Errors come back from Lookup; the session's own report of them goes nowhere.
-    execution.setErrorReporter([](llvm::Error error) { llvm::consumeError(std::move(error)); });
+    // Lookup only says which symbols there are not; why, the session is told.
+    execution.setErrorReporter([this](llvm::Error error) {
+      llvm::handleAllErrors(std::move(error), [this](const llvm::ErrorInfoBase& one) {
+        if (IsOutOfMemory(one)) out_of_memory = true;
+      });
+    });
   }
   ~Session() { llvm::consumeError(execution.endSession()); }
 };
@@ -70,7 +86,11 @@ Result<void*> LoadedCode::Lookup(std::string_view name) const {
   const auto order =
       llvm::orc::makeJITDylibSearchOrder(&session_->library, llvm::orc::JITDylibLookupFlags::MatchAllSymbols);
   auto symbol = execution.lookup(order, execution.intern(llvm::StringRef(name.data(), name.size())));
-  if (!symbol) return FromLlvm(fmt::format("load code: {}", name), symbol.takeError());
+  if (!symbol) {
+    tl::unexpected<Error> error = FromLlvm(fmt::format("load code: {}", name), symbol.takeError());
+    if (session_->out_of_memory) error.value().kind = ErrorKind::kOutOfMemory;
+    return error;
+  }
   return symbol->getAddress().toPtr<void*>();
 }
 

@@ -23,6 +23,7 @@ struct ExternalFunction {
 class LoadedCode {
  public:
   // `object`: an ELF object for this machine's instruction set, as CompileObject and CompileArtifact make it. Copied.
+  // Errors, Lookup's too, are kInternal or kOutOfMemory.
   static Result<LoadedCode> Load(std::span<const uint8_t> object,
                                  std::span<const ExternalFunction> externals = {});
 

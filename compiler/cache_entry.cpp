@@ -158,7 +158,8 @@ Result<EntryInfo> ReadEntryInfo(const runtime::Image& image) {
 Result<std::unique_ptr<CachedModel>> ReadEntry(MappedFile file, const CacheKey& key, uint64_t model_bytes) {
   const std::string path = file.path();
   ASSIGN_OR_RETURN(runtime::Image image, runtime::Image::FromFile(std::move(file)));
-  Result<std::unique_ptr<CachedModel>> read = ReadParts(std::move(image), key, model_bytes);
+  Result<std::unique_ptr<CachedModel>> read =
+      WithKind(ErrorKind::kBadFile, ReadParts(std::move(image), key, model_bytes));
   // Most errors name the file already.
   if (read || read.error().message.starts_with(path)) return read;
   return WithContext(path, std::move(read));

@@ -78,7 +78,8 @@ struct CachedModel {
 };
 
 // All of `file`, every byte of which is compared with a hash first. `model_bytes`: size of the model file. An entry with
-// another key, or whose parts do not belong together, is an error too.
+// another key, or whose parts do not belong together, is an error too. The error is kBadFile or kMismatch where the entry
+// was read and is wrong, and of another kind where it could not be read, or its code not be loaded.
 Result<std::unique_ptr<CachedModel>> ReadEntry(MappedFile file, const CacheKey& key, uint64_t model_bytes);
 // What it is the result of, without reading the rest.
 Result<EntryInfo> ReadEntryInfo(const runtime::Image& image);

@@ -21,6 +21,10 @@ std::string NameOf(const FileIdentity& file) {
 
 }  // namespace
 
+bool IsSettled(const FileIdentity& file, int64_t now) {
+  return std::max(file.modified, file.changed) <= now - kSettledNanoseconds;
+}
+
 FileMemo MakeMemo(const FileContents& contents) {
   FileMemo memo;
   memo.device = contents.file.device;
@@ -53,8 +57,7 @@ std::optional<Hash128> FindMemo(const CacheFolder& folder, const FileIdentity& f
 }
 
 Status KeepMemo(const CacheFolder& folder, const FileContents& contents, int64_t now) {
-  const int64_t touched = std::max(contents.file.modified, contents.file.changed);
-  if (touched > now - kSettledNanoseconds) return {};
+  if (!IsSettled(contents.file, now)) return {};
   const FileMemo memo = MakeMemo(contents);
   ASSIGN_OR_RETURN(OutputFile file, folder.Write(NameOf(contents.file)));
   RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(&memo), sizeof(memo)}));

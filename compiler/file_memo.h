@@ -3,7 +3,8 @@
 // times.
 //
 // Times of files are as coarse as the clock of the file system: a file can change twice in one tick. So a memo is made
-// only of a file that has been left alone for kSettledNanoseconds, as git does with its index.
+// only of a file that has been left alone for kSettledNanoseconds, as git does with its index. A file like that is settled:
+// if its times are the same later, so are its contents.
 #pragma once
 
 #include <array>
@@ -33,13 +34,16 @@ struct FileMemo {
 };
 static_assert(sizeof(FileMemo) == 80 && std::has_unique_object_representations_v<FileMemo>);
 
+// `now`: nanoseconds since 1970.
+bool IsSettled(const FileIdentity& file, int64_t now);
+
 FileMemo MakeMemo(const FileContents& contents);
 // What a memo says of `file`; nothing where it is damaged, or of another file or state.
 std::optional<Hash128> ReadMemo(std::span<const uint8_t> memo, const FileIdentity& file);
 
 // Of the folder's memos. What cannot be read is not there.
 std::optional<Hash128> FindMemo(const CacheFolder& folder, const FileIdentity& file);
-// `now`: nanoseconds since 1970. Does nothing where the file was changed a moment ago.
+// Does nothing where the file is not settled.
 Status KeepMemo(const CacheFolder& folder, const FileContents& contents, int64_t now);
 
 }  // namespace ggufc::compiler

@@ -45,7 +45,8 @@ Result<std::shared_ptr<FreshModel>> FreshModel::Make(std::shared_ptr<Model> mode
   ASSIGN_OR_RETURN(fresh->weights, runtime::PageMemory::Allocate(program.weights_bytes, "packed weights"));
   PackWeights(file, compiled.built.jobs, fresh->weights.data());
   watch.AddTo(compiled.times.pack);
-  ASSIGN_OR_RETURN(const frontend::Tensor* const table, TableOf(file, program));
+  ASSIGN_OR_RETURN(const frontend::Tensor* const table,
+                   WithKind(ErrorKind::kBadFile, TableOf(file, program)));
   fresh->info = InfoOf(*fresh->model, options, *table, table->data.data() - file.bytes().data());
   if (hash) {
     fresh->weights_hash = Hash64(fresh->weights.bytes());

@@ -95,8 +95,10 @@ Status OpenedModel::HashContents(const FileIdentity& file) {
   }
   contents_ = contents->hash;
   if (!folder_) return {};
+  const int64_t now = NanosecondsNow();
+  settled_ = IsSettled(contents->file, now);
   const NoFileSizeSignal no_signal;
-  if (const Status kept = KeepMemo(*folder_, *contents, NanosecondsNow()); !kept) {
+  if (const Status kept = KeepMemo(*folder_, *contents, now); !kept) {
     WarnOnce(fmt::format("{}; going on without it", kept.error().message));
   }
   return {};
@@ -121,7 +123,9 @@ void OpenedModel::FindEntry(const CacheFolder& folder, const Hash128& contents, 
   watch.AddTo(report_.read);
   if (!entry) {
     WarnOnce(fmt::format("{}; the model is compiled again", entry.error().message));
-    folder.Remove(key.FileName());
+    // What could not be read, for want of memory or of rights, may be good.
+    const ErrorKind kind = entry.error().kind;
+    if (kind == ErrorKind::kBadFile || kind == ErrorKind::kMismatch) folder.Remove(key.FileName());
   } else if (*entry) {
     cached_ = std::move(*entry);
     report_.cache = CacheUse::kHit;
@@ -264,6 +268,13 @@ Status OpenedModel::Store(const CacheFolder& folder, const CacheKey& key, const 
   struct stat info = {};
   if (stat(path_.c_str(), &info) != 0 || IdentityOf(info) != model_->file().identity()) {
     return Err("{}: the file was changed while it was compiled", path_);
+  }
+  // Where the times do not tell that, the contents do.
+  if (!settled_) {
+    ASSIGN_OR_RETURN(const FileContents now, HashFile(path_));
+    if (now.file != model_->file().identity() || now.hash != contents_) {
+      return Err("{}: the file was changed while it was compiled", path_);
+    }
   }
   const NoFileSizeSignal no_signal;
   const std::string name = key.FileName();

@@ -180,13 +180,16 @@ TEST(LoadedCodeTest, NamesWhatIsMissing) {
   const auto missing = code->Lookup("no.such.kernel");
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().message, HasSubstr("no.such.kernel"));
+  EXPECT_EQ(missing.error().kind, ErrorKind::kInternal);
   // Nothing of this process can be reached.
   EXPECT_FALSE(code->Lookup("malloc"));
 }
 
 TEST(LoadedCodeTest, RefusesWhatIsNoObject) {
   const std::vector<uint8_t> garbage(64, 0x5a);
-  EXPECT_FALSE(codegen::LoadedCode::Load(garbage));
+  const auto code = codegen::LoadedCode::Load(garbage);
+  ASSERT_FALSE(code);
+  EXPECT_EQ(code.error().kind, ErrorKind::kInternal);
   EXPECT_FALSE(codegen::LoadedCode::Load({}));
 }
 

@@ -1,7 +1,9 @@
 // Models through the cache: the same bits with and without it, and whatever is wrong with an entry, a folder or a file.
 #include "compiler/open_model.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -387,6 +389,48 @@ TEST_F(OpenModel, ATableThatIsNotWhatWasCompiledIsFound) {
   ASSERT_FALSE(ran);
   EXPECT_EQ(ran.error().kind, ErrorKind::kBadFile);
   EXPECT_THAT(ran.error().message, HasSubstr("embedding table, which is not what was compiled"));
+}
+
+// A write that the file's times do not tell of, as one within a tick of the clock: here through a mapping whose page has
+// been written to before.
+TEST_F(OpenModel, AFileRewrittenWithinATickIsNotStored) {
+  const std::string model = Copy("tiny-q8_0.gguf");
+  const size_t size = fs::file_size(model);
+  const int fd = open(model.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  void* const address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  close(fd);
+  ASSERT_NE(address, MAP_FAILED);
+  volatile auto* const byte = static_cast<uint8_t*>(address) + size - 1000;
+  *byte = *byte;
+  std::vector<std::string> warnings;
+  options_.warn = [&](std::string_view message) { warnings.emplace_back(message); };
+  const auto opened = Value(OpenedModel::Open(model, options_));
+  const auto before = fs::last_write_time(model);
+  *byte = *byte ^ 0x40;
+  EXPECT_TRUE(opened->MakeEmbedder({.threads = 1}));
+  munmap(address, size);
+  if (fs::last_write_time(model) != before) GTEST_SKIP() << "this file system tells of each write";
+  EXPECT_FALSE(opened->report().stored);
+  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("was changed while"), HasSubstr("is not stored"))));
+  EXPECT_THAT(Cached(".entry"), IsEmpty());
+}
+
+// An entry that could not be read, here because it is a pipe, is compiled anew, and left where nothing takes its place.
+TEST_F(OpenModel, OnlyWhatWasReadAndIsWrongIsRemoved) {
+  const std::string model = DataPath("tiny-q8_0.gguf");
+  Run(model);
+  const std::string path = Cached(".entry").at(0);
+  OpenModelOptions small = options_;
+  small.cache_bytes = 1000;
+  fs::remove(path);
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_THAT(Run(model, small).cache_warnings, ElementsAre(HasSubstr("not a regular file")));
+  EXPECT_THAT(Cached(".entry"), SizeIs(1));
+  fs::remove(path);
+  WriteAll(path, "damaged");
+  EXPECT_THAT(Run(model, small).cache_warnings, ElementsAre(HasSubstr("too short")));
+  EXPECT_THAT(Cached(".entry"), IsEmpty());
 }
 
 TEST_F(OpenModel, AModelWithoutVocabularyIsForIds) {
