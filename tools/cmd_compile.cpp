@@ -195,9 +195,9 @@ Status Compile(const CompileFlags& flags, std::vector<const codegen::Target*> ta
   std::string written;
   if (flags.weights == "sidecar") written += SizeOf(paths.weights) + ", ";
   if (!paths.header.empty()) written += paths.header + ", ";
-  PrintToStderr(Printable(fmt::format("ggufc: wrote {}{}; open it with {}_open", written, SizeOf(paths.code),
-                                      paths.name)) +
-                "\n");
+  const std::string next = flags.emit == "exe" ? fmt::format("see {} --help", paths.code)
+                                               : fmt::format("open it with {}_open", paths.name);
+  PrintToStderr(Printable(fmt::format("ggufc: wrote {}{}; {}", written, SizeOf(paths.code), next)) + "\n");
   return {};
 }
 
