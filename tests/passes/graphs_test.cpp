@@ -1,4 +1,6 @@
 // Graphs that no importer writes today: every pass keeps what they compute, or refuses them.
+//
+// One long table of IR texts, each whole, so that it can be read and run through ggufc-opt as it stands.
 #include <gtest/gtest.h>
 
 #include <random>

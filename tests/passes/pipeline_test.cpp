@@ -1,4 +1,6 @@
 // The list of passes as a whole: its order, what it says it changed, and what it refuses.
+//
+// Most of it is the table of refused IR texts, each whole, so that it can be read and run through ggufc-opt as it stands.
 #include "passes/pipeline.h"
 
 #include <gmock/gmock.h>
