@@ -1,9 +1,11 @@
 #include "codegen/emit_intrinsics.h"
 
 #include <llvm/IR/IntrinsicsX86.h>
+#include <llvm/IR/Module.h>
 #include <llvm/Support/Casting.h>
 
 #include <numeric>
+#include <string>
 
 #include "support/check.h"
 
@@ -137,8 +139,24 @@ llvm::Value* IntrinsicEmitter::Dpbusd(llvm::Value* acc, llvm::Value* u, llvm::Va
 }
 
 llvm::Value* IntrinsicEmitter::Fma(llvm::Value* a, llvm::Value* b, llvm::Value* c) {
-  if (target_.fma == FmaLowering::kEmulated) return EmulatedFma(a, b, c);
+  if (target_.fma == FmaLowering::kEmulated) return b_.CreateCall(EmulatedFma(a->getType()), {a, b, c});
   return b_.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
+}
+
+// One function for each type: inlined into their hundreds of uses, its instructions would be three quarters of the code.
+llvm::Function* IntrinsicEmitter::EmulatedFma(llvm::Type* type) {
+  llvm::Function& user = *b_.GetInsertBlock()->getParent();
+  const auto* lanes = llvm::dyn_cast<llvm::FixedVectorType>(type);
+  const std::string name = "fma.f32x" + std::to_string(lanes != nullptr ? lanes->getNumElements() : 1);
+  if (llvm::Function* made = user.getParent()->getFunction(name)) return made;
+  auto* function = llvm::Function::Create(llvm::FunctionType::get(type, {type, type, type}, false),
+                                          llvm::GlobalValue::InternalLinkage, name, user.getParent());
+  function->addFnAttrs(llvm::AttrBuilder(user.getContext(), user.getAttributes().getFnAttrs()));
+  function->setDoesNotAccessMemory();
+  function->setWillReturn();
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(user.getContext(), "entry", function));
+  IntrinsicEmitter(builder, target_, replace_).DefineEmulatedFma(*function);
+  return function;
 }
 
 // Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd"
@@ -147,7 +165,8 @@ llvm::Value* IntrinsicEmitter::Fma(llvm::Value* a, llvm::Value* b, llvm::Value* 
 // is one and the sum's last bit is even, the neighbour on the error's side is taken. 53 >= 24 + 2 bits
 // rounded to odd, then to nearest f32, equal one rounding, subnormal results included (they keep fewer bits).
 // With infinities and NaNs the error is NaN, the comparison false, and the sum stays as it is.
-llvm::Value* IntrinsicEmitter::EmulatedFma(llvm::Value* a, llvm::Value* b, llvm::Value* c) {
+void IntrinsicEmitter::DefineEmulatedFma(llvm::Function& function) {
+  llvm::Value *a = function.getArg(0), *b = function.getArg(1), *c = function.getArg(2);
   llvm::Type* f64 = Same(a->getType(), b_.getDoubleTy());
   llvm::Type* i64 = Same(a->getType(), b_.getInt64Ty());
   llvm::Value* p = b_.CreateFMul(b_.CreateFPExt(a, f64), b_.CreateFPExt(b, f64));
@@ -167,7 +186,7 @@ llvm::Value* IntrinsicEmitter::EmulatedFma(llvm::Value* a, llvm::Value* b, llvm:
   llvm::Value* toward = b_.CreateAShr(differ, 63);  // -1 where the signs differ, else 0
   llvm::Value* odd = b_.CreateAdd(bits, b_.CreateOr(toward, one));
   llvm::Value* fixed = b_.CreateSelect(b_.CreateAnd(inexact, even), odd, bits);
-  return b_.CreateFPTrunc(b_.CreateBitCast(fixed, f64), a->getType());
+  b_.CreateRet(b_.CreateFPTrunc(b_.CreateBitCast(fixed, f64), a->getType()));
 }
 
 llvm::Value* IntrinsicEmitter::F16ToF32(llvm::Value* half) {

@@ -27,7 +27,9 @@ class IntrinsicEmitter {
   llvm::Value* Slice(llvm::Value* vector, int first, int count);
 
  private:
-  llvm::Value* EmulatedFma(llvm::Value* a, llvm::Value* b, llvm::Value* c);
+  // A function of the module that is built: f32 scalars or vectors of `type`.
+  llvm::Function* EmulatedFma(llvm::Type* type);
+  void DefineEmulatedFma(llvm::Function& function);
   llvm::Value* F16BitsToF32(llvm::Value* half);
   // `halve`: run `part` on the lower and upper half of the operands (by i32 lane) and join the results.
   template <typename Part>

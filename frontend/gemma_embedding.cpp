@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <unordered_set>
 
+#include "frontend/gemma_limits.h"
 #include "frontend/vocabulary.h"
 #include "ir/builder.h"
 #include "support/check.h"
@@ -21,26 +22,6 @@ std::string LayerTensor(int64_t layer, std::string_view name) {
 }
 
 // ---- reading and checking --------------------------------------------------------------------------------
-
-// Far above any model's sizes. What the compiler builds grows with them and not with the file: rows of
-// activations, tables of rotations (8 bytes a position and dimension in the two of them), the program itself.
-constexpr int64_t kMaxLayers = 256;
-constexpr int64_t kMaxDim = 16384;
-constexpr int64_t kMaxHeads = 1024;
-constexpr int64_t kMaxHeadDim = 1024;
-constexpr int64_t kMaxProjection = 32768;  // heads * head_dim
-constexpr int64_t kMaxFfn = 131072;
-constexpr int64_t kMaxContext = int64_t{1} << 17;
-constexpr int64_t kMaxRotations = int64_t{1} << 23;  // context_length * head_dim
-// (heads / kv_heads) * context_length. Attention's scratch is, a thread, 16 queries of each of these heads by at most 4.13
-// bytes a key (passes/tile_attention.cpp, passes/tile_integer_attention.cpp): 35 MB, and at most 6 MB for the queries
-// and the results. Four heads of 131,072 tokens fit; EmbeddingGemma has three of 2,048.
-constexpr int64_t kMaxScores = int64_t{1} << 19;
-constexpr int64_t kMaxWindow = int64_t{1} << 20;
-constexpr int64_t kMaxPattern = 512;
-constexpr int64_t kMaxDenseWidth = 131072;
-constexpr double kLeastEps = 1e-12, kMostEps = 0.1;
-constexpr double kLeastTheta = 1, kMostTheta = 1e12;
 
 class ConfigReader {
  public:

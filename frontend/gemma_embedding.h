@@ -23,7 +23,7 @@ namespace ggufc::frontend {
 // attention.sliding_window_pattern (6: every sixth layer is global), pooling_type (1, mean; nothing else is
 // supported), dense_2_feat_in/out and dense_3_feat_in/out (must agree with the tensors),
 // attention.value_length and rope.dimension_count (must equal key_length). RoPE scaling and causal attention
-// are refused. Limits are at the top of gemma_embedding.cpp. Norm gains must be f32; matrices may be of
+// are refused. Limits are those of gemma_limits.h. Norm gains must be f32; matrices may be of
 // any supported type. Warns: no dense modules, a window of 257, tensors that the architecture does not have.
 Result<ModelConfig> ReadGemmaEmbeddingConfig(const GgufFile& file);
 

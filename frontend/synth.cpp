@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "frontend/gemma_limits.h"
 #include "frontend/gguf_writer.h"
 #include "frontend/tensor_data.h"
 #include "frontend/token_table.h"
@@ -92,21 +93,29 @@ Status CheckRange(std::string_view name, uint64_t value, uint64_t least, uint64_
 }
 
 Status CheckOptions(const SynthOptions& o) {
-  RETURN_IF_ERROR(CheckRange("layers", o.layers, 1, 1024));
-  RETURN_IF_ERROR(CheckRange("dim", o.dim, 1, 65536));
-  RETURN_IF_ERROR(CheckRange("heads", o.heads, 1, 1024));
+  RETURN_IF_ERROR(CheckRange("layers", o.layers, 1, kMaxLayers));
+  RETURN_IF_ERROR(CheckRange("dim", o.dim, 1, kMaxDim));
+  RETURN_IF_ERROR(CheckRange("heads", o.heads, 1, kMaxHeads));
   RETURN_IF_ERROR(CheckRange("kv-heads", o.kv_heads, 1, o.heads));
-  RETURN_IF_ERROR(CheckRange("head-dim", o.head_dim, 2, 1024));
-  RETURN_IF_ERROR(CheckRange("ffn", o.ffn, 1, 1u << 20));
+  RETURN_IF_ERROR(CheckRange("head-dim", o.head_dim, 2, kMaxHeadDim));
+  RETURN_IF_ERROR(CheckRange("ffn", o.ffn, 1, kMaxFfn));
   RETURN_IF_ERROR(CheckRange("vocab", o.vocab, 1, kMaxVocabulary));
-  RETURN_IF_ERROR(CheckRange("context", o.context, 1, 1u << 20));
-  RETURN_IF_ERROR(CheckRange("dense", o.dense, 0, 1u << 20));
+  RETURN_IF_ERROR(CheckRange("window", o.window, 1, kMaxWindow));
+  RETURN_IF_ERROR(CheckRange("context", o.context, 1, kMaxContext));
+  RETURN_IF_ERROR(CheckRange("dense", o.dense, 0, kMaxDenseWidth));
   if (o.heads % o.kv_heads != 0) {
     return Err("synthetic model: {} heads are no multiple of {} kv-heads", o.heads, o.kv_heads);
   }
   if (o.head_dim % 2 != 0) return Err("synthetic model: head-dim {} is odd", o.head_dim);
-  if (!std::isfinite(o.outlier_gain) || o.outlier_gain <= 0) {
-    return Err("synthetic model: the outlier gain is {} (a positive number is expected)", o.outlier_gain);
+  RETURN_IF_ERROR(CheckRange("heads * head-dim", uint64_t{o.heads} * o.head_dim, 2, kMaxProjection));
+  RETURN_IF_ERROR(CheckRange("context * head-dim", uint64_t{o.context} * o.head_dim, 2, kMaxRotations));
+  RETURN_IF_ERROR(
+      CheckRange("heads / kv-heads * context", uint64_t{o.heads / o.kv_heads} * o.context, 1, kMaxScores));
+  // Its square, summed over a row, stays far within f32. Also when it is not a number.
+  constexpr float kMostGain = 1e6f;
+  if (!(o.outlier_gain > 0 && o.outlier_gain <= kMostGain)) {
+    return Err("synthetic model: the outlier gain is {} (a positive number up to {} is expected)",
+               o.outlier_gain, kMostGain);
   }
   const uint64_t block = Traits(o.type).block_size;
   for (const auto& [name, size] : {std::pair<std::string_view, uint64_t>{"dim", o.dim},

@@ -64,6 +64,8 @@ Status PopulatePages(std::span<const uint8_t> bytes) {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
   const uintptr_t end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
+  // A wish, for what is not in the page cache yet: then it comes in huge pages, and is mapped in a few steps ever after.
+  if (end - begin >= kHugePage) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
   if (madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ) == 0) return {};
   if (errno == EFAULT) return Err(ErrorKind::kIo, "cannot be read, or the file was cut short while open");
 #endif

@@ -63,7 +63,6 @@ class TableBuilder {
       return Err("vocabulary: no unknown token, and no token for byte 0x{:02X}",
                  missing - byte_tokens_.begin());
     }
-    RETURN_IF_ERROR(AddSlots());
     AddTrie();
     return Assemble();
   }
@@ -133,11 +132,8 @@ class TableBuilder {
   }
 
   // Of two tokens with the same piece the first counts.
-  Status AddSlots() {
-    const auto mergeable = static_cast<size_t>(std::ranges::count_if(types_, IsMergeable));
-    slots_.resize(std::bit_ceil(2 * mergeable + 1));
-    joints_.resize((size_t{1} << TokenizerTables::kJointBits) / 64);
-    const size_t mask = slots_.size() - 1;
+  Status AddSlots(std::span<Slot> slots, std::span<uint64_t> joints) {
+    const size_t mask = slots.size() - 1;
     for (size_t i = 0; i < types_.size(); ++i) {
       const auto id = static_cast<int32_t>(i);
       const std::string_view piece = Piece(id);
@@ -146,27 +142,27 @@ class TableBuilder {
       const uint32_t tag = TokenizerTables::TagOf(hash);
       size_t slot = hash & mask;
       size_t probes = 0;
-      while (slots_[slot].id >= 0 && (slots_[slot].tag != tag || Piece(slots_[slot].id) != piece)) {
+      while (slots[slot].id >= 0 && (slots[slot].tag != tag || Piece(slots[slot].id) != piece)) {
         if (++probes > kMaxProbes) {
           return Err("vocabulary: token {}: its piece collides with {} others", i, probes);
         }
         slot = (slot + 1) & mask;
       }
-      if (slots_[slot].id >= 0) continue;
-      slots_[slot] = {tag, id};
+      if (slots[slot].id >= 0) continue;
+      slots[slot] = {tag, id};
       longest_piece_ = std::max(longest_piece_, static_cast<uint32_t>(piece.size()));
-      AddJoints(piece);
+      AddJoints(piece, joints);
     }
     return {};
   }
 
-  void AddJoints(std::string_view piece) {
+  static void AddJoints(std::string_view piece, std::span<uint64_t> joints) {
     Utf8Char left = DecodeUtf8(piece);
     piece.remove_prefix(left.bytes);
     while (!piece.empty()) {
       const Utf8Char right = DecodeUtf8(piece);
       const uint32_t bit = TokenizerTables::JointBit(left.code, right.code);
-      joints_[bit / 64] |= uint64_t{1} << (bit % 64);
+      joints[bit / 64] |= uint64_t{1} << (bit % 64);
       piece.remove_prefix(right.bytes);
       left = right;
     }
@@ -206,17 +202,18 @@ class TableBuilder {
     }
   }
 
-  std::vector<uint8_t> Assemble() const {
-    const TokenizerHeader header = {
+  // The slots, by far the largest of the tables, are made where they stay.
+  Result<std::vector<uint8_t>> Assemble() {
+    const auto mergeable = static_cast<size_t>(std::ranges::count_if(types_, IsMergeable));
+    TokenizerHeader header = {
         .flags = (vocabulary_.add_bos ? TokenizerHeader::kAddBos : 0u) |
                  (vocabulary_.add_eos ? TokenizerHeader::kAddEos : 0u) |
                  (vocabulary_.add_space_prefix ? TokenizerHeader::kAddSpacePrefix : 0u),
         .bos = vocabulary_.bos,
         .eos = vocabulary_.eos,
         .unknown = vocabulary_.unknown,
-        .longest_piece = longest_piece_,
         .tokens = static_cast<uint32_t>(types_.size()),
-        .slots = static_cast<uint32_t>(slots_.size()),
+        .slots = static_cast<uint32_t>(std::bit_ceil(2 * mergeable + 1)),
         .trie_nodes = static_cast<uint32_t>(trie_.size()),
         .blob_bytes = static_cast<uint32_t>(blob_.size()),
     };
@@ -226,10 +223,14 @@ class TableBuilder {
       const auto source = std::as_bytes(std::span(values));
       if (!source.empty()) std::memcpy(bytes.data() + offset, source.data(), source.size());
     };
+    const std::span slots(reinterpret_cast<Slot*>(bytes.data() + layout.slots), header.slots);
+    const std::span joints(reinterpret_cast<uint64_t*>(bytes.data() + layout.joints),
+                           (size_t{1} << TokenizerTables::kJointBits) / 64);
+    std::ranges::fill(slots, Slot());
+    RETURN_IF_ERROR(AddSlots(slots, joints));
+    header.longest_piece = longest_piece_;
     put(0, std::span(&header, 1));
     put(layout.byte_tokens, byte_tokens_);
-    put(layout.joints, joints_);
-    put(layout.slots, slots_);
     put(layout.offsets, offsets_);
     put(layout.merge_orders, merge_orders_);
     put(layout.types, types_);
@@ -241,8 +242,6 @@ class TableBuilder {
 
   const VocabularyView& vocabulary_;
   std::array<int32_t, 256> byte_tokens_ = {};
-  std::vector<uint64_t> joints_;
-  std::vector<Slot> slots_;
   std::vector<uint32_t> offsets_;
   std::vector<uint32_t> merge_orders_;
   std::vector<TokenType> types_;

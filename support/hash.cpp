@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "support/hash_avx2.h"
+
 #define XXH_INLINE_ALL
 // Most of what is hashed is in no cache yet: 117 MB of weights 17 -> 14 ms with this instead of 384 (Zen 3).
 #define XXH_PREFETCH_DIST 2048
@@ -15,7 +17,11 @@ struct Hash64Stream::State {
   XXH3_state_t xxh3;
 };
 
-uint64_t Hash64(std::span<const uint8_t> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+uint64_t Hash64(std::span<const uint8_t> bytes) {
+  // Weights from memory: 117 MB take 10.5 ms so, as long as reading them does, and 14.5 ms with SSE2 (Zen 3).
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+  return has_avx2 ? Hash64Avx2(bytes.data(), bytes.size()) : XXH3_64bits(bytes.data(), bytes.size());
+}
 
 Hash64Stream::Hash64Stream() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh3); }
 Hash64Stream::Hash64Stream(Hash64Stream&&) noexcept = default;

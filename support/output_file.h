@@ -71,6 +71,7 @@ class OutputFile {
   int fd_ = -1;
   bool owned_ = false;
   bool may_block_ = false;  // a pipe, a terminal, a socket
+  uint64_t written_ = 0;    // bytes of a file, those in buffer_ and those by WriteAt apart
   std::string buffer_;
 };
 

@@ -39,7 +39,9 @@ Planned PlanFor(const std::string& file, ir::Scalar activations) {
   planned.model = Value(compiler::Model::Open(std::string(GGUFC_TEST_DATA) + "/" + file));
   std::vector<const codegen::Target*> targets;
   for (const codegen::Target& target : codegen::Targets()) targets.push_back(&target);
-  planned.plan = Value(compiler::PlanArtifact(*planned.model, {.activations = activations}, targets));
+  compiler::CompileOptions options;
+  options.activations = activations;
+  planned.plan = Value(compiler::PlanArtifact(*planned.model, options, targets));
   planned.code.name = "tiny";
   for (const compiler::TargetPlan& part : planned.plan.targets) {
     planned.code.targets.push_back({part.lowered.target, &part.lowered.module, part.program.kernels,

@@ -191,6 +191,11 @@ const Case kCases[] = {
      KeyError(
          "context_length",
          "131072 times 66 of key 'gemma-embedding.attention.key_length' is 8650752 (8388608 is allowed)")},
+    {"ScoresMost", Heads(4, 2, 131072), ""},
+    {"ScoresAbove", Heads(5, 2, 131072),
+     KeyError("attention.head_count",
+              "5 heads to each of 1 of key 'gemma-embedding.attention.head_count_kv', times 131072 of key "
+              "'gemma-embedding.context_length', is 655360 (524288 is allowed)")},
     {"WindowLeast", Key("attention.sliding_window", 1u), ""},
     {"WindowMost", Key("attention.sliding_window", 1u << 20), ""},
     {"WindowAbove", Key("attention.sliding_window", (1u << 20) + 1),

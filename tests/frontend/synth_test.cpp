@@ -173,7 +173,18 @@ TEST(Synth, RefusesBadOptions) {
     return status ? std::string("(no error)") : status.error().message;
   };
   using O = SynthOptions;
-  EXPECT_THAT(message([](O& o) { o.layers = 0; }), HasSubstr("layers is 0 (1 to 1024 are allowed)"));
+  EXPECT_THAT(message([](O& o) { o.layers = 0; }), HasSubstr("layers is 0 (1 to 256 are allowed)"));
+  // As the reader's: what is written can be read.
+  EXPECT_THAT(message([](O& o) { o.layers = 257; }), HasSubstr("layers is 257 (1 to 256 are allowed)"));
+  EXPECT_THAT(message([](O& o) { o.window = 0; }), HasSubstr("window is 0 (1 to 1048576 are allowed)"));
+  EXPECT_THAT(message([](O& o) { o.heads = o.kv_heads = 64, o.head_dim = 1024; }),
+              HasSubstr("heads * head-dim is 65536 (2 to 32768 are allowed)"));
+  EXPECT_THAT(message([](O& o) { o.context = 131072, o.head_dim = 128; }),
+              HasSubstr("context * head-dim is 16777216 (2 to 8388608 are allowed)"));
+  EXPECT_THAT(message([](O& o) { o.context = 131072, o.heads = 8, o.kv_heads = 1; }),
+              HasSubstr("heads / kv-heads * context is 1048576 (1 to 524288 are allowed)"));
+  EXPECT_THAT(message([](O& o) { o.outlier_gain = 2e6f; }),
+              HasSubstr("outlier gain is 2000000 (a positive number up to"));
   EXPECT_THAT(message([](O& o) { o.kv_heads = 5; }), HasSubstr("kv-heads is 5 (1 to 4 are allowed)"));
   EXPECT_THAT(message([](O& o) { o.kv_heads = 3; }), HasSubstr("4 heads are no multiple of 3 kv-heads"));
   EXPECT_THAT(message([](O& o) { o.head_dim = 33; }), HasSubstr("head-dim 33 is odd"));

@@ -90,6 +90,12 @@ TEST(TokenizerJson, IntoAModelAndBack) {
   EXPECT_EQ(directory.List().size(), 2u);
 }
 
+std::string Repeated(std::string_view text, size_t count) {
+  std::string all;
+  for (size_t i = 0; i < count; ++i) all += text;
+  return all;
+}
+
 TEST(TokenizerJson, Refuses) {
   struct Case {
     std::string text;
@@ -102,6 +108,10 @@ TEST(TokenizerJson, Refuses) {
       {good.substr(0, good.size() / 2), "not valid JSON"},
       {"{\"model\": \"\xff\"}", "not valid JSON"},
       {std::string(100000, '['), "values are nested deeper than 16 levels"},
+      {std::string(16, '[') + "1", "not valid JSON"},
+      {std::string(17, '[') + "1", "values are nested deeper than 16 levels"},
+      {"[" + Repeated("{},", 1 << 20) + "1]", "the file is not an object"},
+      {"[" + Repeated("{},", 1 << 22) + "1]", "more than 4194304 values"},
       {Replace(good, R"("a": 7)", R"("a": 7, "a": 7)"), "an object has two values for the same key"},
       {Replace(good, R"("version": "1.0",)", R"("version": "1.0", "version": "1.0",)"),
        "an object has two values for the same key"},

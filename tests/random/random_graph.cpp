@@ -341,9 +341,11 @@ class Generator {
     const int64_t ways = draw_.Between(2, 3), granule = draw_.OneOf({1, 4, 8, 16, 32, 32});
     const int64_t groups = x.columns / (ways * granule);
     if (groups == 0) return false;
-    const int64_t size = draw_.Percent(70) ? groups * granule : draw_.Between(1, groups * granule);
+    int64_t size = draw_.Percent(70) ? groups * granule : draw_.Between(1, groups * granule);
     const int64_t first = draw_.Between(0, ways - 1), end = draw_.Percent(50) ? first + 1 : ways;
     for (int64_t way = first; way < end; ++way) {
+      // Ways of one size belong together; others are another deinterleave of the same value.
+      if (draw_.Percent(10)) size = draw_.Between(1, groups * granule);
       Push(OpKind::kDeinterleave, {x.id},
            {AttrValue::Int(Attr::kSize, size), AttrValue::Int(Attr::kWay, way),
             AttrValue::Int(Attr::kWays, ways), AttrValue::Int(Attr::kGranule, granule)},

@@ -75,6 +75,25 @@ TEST_F(OutputFileTest, AppearsWhenFinished) {
   EXPECT_EQ(Read(File("a")), "abc3456789" + std::string(1 << 20, 'x'));
 }
 
+// Longer than the buffer, in pieces that end anywhere, and with bytes replaced that lie in the file and in the buffer.
+TEST_F(OutputFileTest, LongFile) {
+  std::string expected;
+  Result<OutputFile> file = OutputFile::Create(File("out"));
+  ASSERT_TRUE(file) << file.error().message;
+  for (size_t piece = 1, i = 0; expected.size() < (size_t{9} << 20); piece = piece * 5 % 1'999'993, ++i) {
+    std::string text(piece, '\0');
+    for (size_t at = 0; at < piece; ++at)
+      text[at] = static_cast<char>((expected.size() + at) * 2654435761u >> 16);
+    ASSERT_TRUE(file->Write(text));
+    expected += text;
+    if (i % 4 != 3) continue;
+    ASSERT_TRUE(file->WriteAt(static_cast<int64_t>(expected.size() / 2), "here"));
+    expected.replace(expected.size() / 2, 4, "here");
+  }
+  ASSERT_TRUE(file->Finish());
+  EXPECT_TRUE(Read(File("out")) == expected);
+}
+
 TEST_F(OutputFileTest, AbandonedLeavesTheOldFile) {
   Put(File("a"), "old");
   {
