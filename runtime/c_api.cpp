@@ -8,6 +8,7 @@
 
 #include "runtime/open_code.h"
 #include "runtime/prompts.h"
+#include "support/text.h"
 #include "support/utf8.h"
 
 namespace ggufc::runtime {
@@ -26,14 +27,11 @@ void SetLastError(std::string_view message) noexcept {
   for (size_t i = 0; i < message.size();) {
     const Utf8Char c = DecodeUtf8(message.substr(i));
     if (length + c.bytes >= kMaxMessage) break;
-    // Control characters, also those of C1 and the two line ends of Unicode.
-    const bool bad = c.code >= kInvalidByte || c.code < 0x20 || (c.code >= 0x7f && c.code < 0xa0) ||
-                     c.code == 0x2028 || c.code == 0x2029;
-    if (bad) {
-      last_error[length++] = '?';
-    } else {
+    if (IsPrintable(c.code)) {
       length = static_cast<size_t>(std::copy_n(message.data() + i, c.bytes, last_error.data() + length) -
                                    last_error.data());
+    } else {
+      last_error[length++] = '?';
     }
     i += c.bytes;
   }

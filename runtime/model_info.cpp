@@ -8,6 +8,7 @@
 #include "runtime/program.h"
 #include "runtime/tokenizer_tables.h"
 #include "support/check.h"
+#include "support/text.h"
 #include "support/utf8.h"
 
 namespace ggufc::runtime {
@@ -20,10 +21,6 @@ constexpr int64_t kMaxLayers = 4096;
 constexpr int64_t kMaxRowBytes = 8 * kMaxDims;
 
 // A text may end up on a terminal.
-bool IsPrintable(Utf8Char c) {
-  return c.code >= 0x20 && c.code != 0x7F && (c.code < 0x80 || c.code >= 0xA0) && c.code < kInvalidByte;
-}
-
 Status CheckText(std::string_view field, std::span<const char> value) {
   const std::string_view text = TextOf(value);
   if (text.size() == value.size()) return Err("{}: no zero at its end", field);
@@ -32,7 +29,7 @@ Status CheckText(std::string_view field, std::span<const char> value) {
   }
   for (size_t i = 0; i < text.size();) {
     const Utf8Char c = DecodeUtf8(text.substr(i));
-    if (!IsPrintable(c)) {
+    if (!IsPrintable(c.code)) {
       return Err("{}: byte 0x{:02x} at {} is no printable UTF-8", field, static_cast<uint8_t>(text[i]), i);
     }
     i += c.bytes;
@@ -71,7 +68,7 @@ void SetText(std::span<char> field, std::string_view text) {
   while (!text.empty()) {
     const Utf8Char c = DecodeUtf8(text);
     if (used + c.bytes >= field.size()) return;
-    if (IsPrintable(c)) {
+    if (IsPrintable(c.code)) {
       text.copy(field.data() + used, c.bytes);
       used += c.bytes;
     } else {

@@ -5,16 +5,16 @@
 #include "support/utf8.h"
 
 namespace ggufc {
-namespace {
 
 bool IsControl(uint32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
 
-// Not: what a terminal obeys, what reorders the text around it, and line separators.
 bool IsPrintable(uint32_t code) {
   const bool reorders = (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
                         (code >= 0x2066 && code <= 0x2069);
   return !IsControl(code) && !reorders && code < kInvalidByte;
 }
+
+namespace {
 
 void AppendPrintable(std::string& out, uint32_t code, std::string_view bytes) {
   if (IsPrintable(code)) {

@@ -1,10 +1,18 @@
 // Text that comes from outside, in messages and as names.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace ggufc {
+
+// Of C0 and C1, with DELETE.
+bool IsControl(uint32_t code);
+
+// A character that a terminal shows where it stands: no control character, none that reorders the text around it, no line
+// separator, and not kInvalidByte (support/utf8.h) or above.
+bool IsPrintable(uint32_t code);
 
 // Text from a file, made safe for a message and a terminal: in single quotes, whole characters up to 96 bytes.
 // Bytes that are no UTF-8, control characters, and those that reorder text are written as \xNN.

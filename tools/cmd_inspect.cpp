@@ -44,6 +44,7 @@ struct Inspection {
   std::map<std::string, int64_t> packed;  // bytes by kind
   compiler::BuiltProgram built;
   std::string fingerprint;
+  std::vector<std::string> warnings;
 };
 
 std::vector<KernelRow> KernelRows(const ir::Module& module) {
@@ -71,7 +72,7 @@ const char* KindName(runtime::PackJob::Kind kind) {
   return "";
 }
 
-Result<Inspection> Gather(const compiler::Model& model, const compiler::CompileOptions& options) {
+Result<Inspection> Gather(compiler::Model& model, const compiler::CompileOptions& options) {
   Inspection result;
   for (const frontend::Tensor& tensor : model.file().tensors()) {
     TensorSum& sum = result.tensors[std::string(frontend::Traits(tensor.type).name)];
@@ -104,6 +105,11 @@ Result<Inspection> Gather(const compiler::Model& model, const compiler::CompileO
   for (const runtime::PackJob& job : result.built.jobs)
     result.packed[KindName(job.kind)] += runtime::PackedBytes(job);
   ASSIGN_OR_RETURN(result.fingerprint, compiler::Fingerprint(model, options));
+  result.warnings = model.warnings();
+  if (const auto tokenizer = model.tokenizer(); !tokenizer) {
+    result.warnings.push_back(
+        fmt::format("without a tokenizer texts cannot be embedded, only ids: {}", tokenizer.error().message));
+  }
   return result;
 }
 
@@ -151,8 +157,8 @@ std::string AsText(const compiler::Model& model, const compiler::CompileOptions&
       fmt::format("  multiply-adds: {} a token, {} a document; attention of {} tokens: {}\n",
                   whole(work.linear_per_token), whole(work.dense_per_document), model.config().context_length,
                   whole(AttentionMultiplyAdds(model.config(), model.config().context_length)));
-  out += model.warnings().empty() ? "\nNo warnings\n" : "\nWarnings\n";
-  for (const std::string& warning : model.warnings()) out += fmt::format("  {}\n", warning);
+  out += i.warnings.empty() ? "\nNo warnings\n" : "\nWarnings\n";
+  for (const std::string& warning : i.warnings) out += fmt::format("  {}\n", warning);
   return out;
 }
 
@@ -164,7 +170,7 @@ std::string AsJson(const compiler::Model& model, const compiler::CompileOptions&
   json["bytes"] = file.bytes().size();
   json["gguf_version"] = file.version();
   json["fingerprint"] = i.fingerprint;
-  json["warnings"] = model.warnings();
+  json["warnings"] = i.warnings;
   for (const auto& [name, value] : i.config) {
     const Json number = Json::parse(value, nullptr, false);
     json["config"][name] = number.is_number() ? number : Json(value);

@@ -33,6 +33,10 @@ TEST_F(Linked, SameBitsAsEmbed) {
       const std::string expected =
           Embed(model, Documents(), {"--activations", activations, "--threads", "1"});
       for (const char* weights : {"sidecar", "embed"}) {
+        // Where the weights lie is nothing to the code.
+        const bool once =
+            std::string_view(name) == "tiny-q8_0.gguf" && std::string_view(activations) == "i16";
+        if (std::string_view(weights) == "embed" && !once) continue;
         SCOPED_TRACE(fmt::format("{} {} {}", name, activations, weights));
         Compile(model, "model", {"--activations", activations, "--weights", weights});
         if (HasFatalFailure()) return;

@@ -66,6 +66,14 @@ TEST_F(Commands, Inspect) {
   EXPECT_EQ(parsed["tensors"].size(), 95u);
   EXPECT_EQ(parsed["compiled"]["dims"], 128);
   EXPECT_THAT(parsed["warnings"], IsEmpty());
+  // A tokenizer that cannot be used does not keep ids from being embedded, and is told.
+  std::string bytes = ReadFile(model_);
+  bytes.replace(bytes.find("llama", bytes.find("tokenizer.ggml.model")), 5, "other");
+  WriteFile(File("m.gguf"), bytes);
+  EXPECT_THAT(Run({"inspect", File("m.gguf")}),
+              HasSubstr("Warnings\n  without a tokenizer texts cannot be embedded, only ids: " +
+                        File("m.gguf") + ": key 'tokenizer.ggml.model': tokenizer 'other' is not supported"));
+  EXPECT_THAT(Run({"embed", File("m.gguf"), "--ids", "2,300,1"}), HasSubstr("embedding"));
   int64_t attention = 0;
   for (const json& kernel : parsed["compiled"]["kernels"]) {
     if (kernel["name"].get<std::string>().starts_with("attention."))
