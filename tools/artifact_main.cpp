@@ -28,8 +28,9 @@ constexpr const char* kAbout =
     "for.";
 
 constexpr const char* kExamples = R"(Formats:
-  jsonl  {{"index":0,"tokens":11,"embedding":[...]}} a line; other keys of an input line stand before "embedding",
-         and behind "tokens" there is "dropped":3 where --overlength truncate cut 3 tokens off
+  jsonl  {{"index":0,"tokens":11,"embedding":[...]}} a line; other keys of an input line stand before "embedding"
+         (not those of these names), and behind "tokens" there is "dropped":3 where --overlength truncate cut 3
+         tokens off
   npy    NumPy, float32, shape (documents, dims)
   text   a line of numbers a vector
 

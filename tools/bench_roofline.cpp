@@ -14,8 +14,10 @@ void RooflineFlags::Add(CLI::App& app, CLI::Option* serve) {
   CLI::Option* study =
       app.add_flag("--roofline", roofline, "how near each kernel is to what this machine can do")
           ->excludes(serve);
-  app.add_option("--svg", svg, "draw the roofline into FILE")->type_name("FILE")->needs(study);
-  app.add_flag("--cycles", cycles, "multiply-adds a cycle of the micro-kernels, by llvm-mca")->needs(study);
+  app.add_option("--svg", svg, "with --roofline: draw it into FILE")->type_name("FILE")->needs(study);
+  app.add_flag("--cycles", cycles,
+               "with --roofline: multiply-adds a cycle of the micro-kernels, by llvm-mca\n(Debian: llvm-19)")
+      ->needs(study);
 }
 
 Status PrintRoofline(const compiler::Model& model, const compiler::CompileOptions& options,

@@ -324,7 +324,7 @@ int RunBench(const Arguments& arguments) {
                             .add_option("--tokens", flags.tokens, "lengths of the documents (11,64,512,2048)")
                             ->delimiter(',')
                             ->allow_extra_args(false)
-                            ->check(CLI::Range(int64_t{1}, int64_t{1} << 20).description(""))
+                            ->check(NumberFrom(1, int64_t{1} << 20))
                             ->type_name("N[,N...]");
   CLI::Option* batch =
       line.app()

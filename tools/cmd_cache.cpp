@@ -21,7 +21,8 @@ constexpr CommandHelp kHelp = {
     "options, CPU and ggufc.\n"
     "  list   what is kept: model, target, activations, size and when it was last used\n"
     "  clear  removes all of it\n"
-    "  path   the folder: ggufc below $XDG_CACHE_HOME, or else $HOME/.cache/ggufc\n"
+    "  path   the folder: ggufc below $XDG_CACHE_HOME where that is an absolute path, or else\n"
+    "         $HOME/.cache/ggufc\n"
     "When all entries together pass 8 GiB, those that were not used for the longest time go.",
     R"x(Examples:
   ggufc cache list

@@ -113,7 +113,9 @@ int RunDump(const Arguments& arguments) {
           ->check(OneOf(passes))
           ->excludes(stage)
           ->type_name("PASS");
-  CLI::Option* dir = line.app().add_option("--dir", flags.dir, "where --after-all writes")->type_name("DIR");
+  CLI::Option* dir = line.app()
+                         .add_option("--dir", flags.dir, "where --after-all writes; made if it is not there")
+                         ->type_name("DIR");
   CLI::Option* all = line.app().add_flag("--after-all", flags.after_all,
                                          "the program after each pass, into files NN-PASS.tir");
   all->excludes(stage)->excludes(after)->needs(dir);

@@ -23,8 +23,9 @@ constexpr CommandHelp kHelp = {
     "a TEXT, a list of --ids, or a line of --input. BOS and EOS are added to texts, and a prompt if asked\n"
     "for. What was compiled is kept for the next time (ggufc cache).",
     R"(Formats:
-  jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding",
-         and behind "tokens" there is "dropped":3 where --overlength truncate cut 3 tokens off
+  jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding"
+         (not those of these names), and behind "tokens" there is "dropped":3 where --overlength truncate cut 3
+         tokens off
   npy    NumPy, float32, shape (documents, dims)
   text   a line of numbers a vector
 

@@ -37,7 +37,10 @@ int RunSynth(const Arguments& arguments) {
       .add_option("--tokenizer", tokenizer, "take the vocabulary from a Hugging Face tokenizer.json")
       ->type_name("FILE");
   const auto number = [&](const char* flag, auto& value, const char* what) {
-    line.app().add_option(flag, value, fmt::format("{} ({})", what, value))->type_name("N");
+    CLI::Option* const option =
+        line.app().add_option(flag, value, fmt::format("{} ({})", what, value))->type_name("N");
+    // Which of them make a model is for the writer to say; a seed has no limit.
+    if constexpr (std::is_same_v<decltype(value), uint32_t&>) option->check(NumberFrom(0, UINT32_MAX));
   };
   number("--layers", options.layers, "layers");
   number("--dim", options.dim, "width of the residual stream");

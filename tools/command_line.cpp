@@ -33,7 +33,7 @@ void ModelFlags::AddActivations(CLI::App& app) {
 void ModelFlags::AddDims(CLI::App& app) {
   app.add_option("--dims", dims,
                  "keep the first N numbers of an embedding (this family is trained for\n768, 512, 256, 128)")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30).description(""))
+      ->check(NumberFrom(1, int64_t{1} << 30))
       ->type_name("N");
   app.add_flag("--no-normalize", no_normalize, "do not scale embeddings to length 1");
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "runtime/thread_pool.h"
@@ -73,6 +74,13 @@ std::optional<int> CommandLine::Parse(const Arguments& arguments) {
   } catch (const CLI::CallForHelp&) {
     const Status written = WriteToStdout(app_.help());
     return written ? kGood : Fail(written.error());
+  } catch (const CLI::ConversionError& error) {
+    // "Could not convert: --seed = 1x"
+    std::string_view message = error.what();
+    const size_t flag = message.find("--"), value = message.find(" = ");
+    if (flag == message.npos || value == message.npos || value < flag) return UsageError(message);
+    return UsageError(fmt::format("{}: '{}' is not a number that it takes",
+                                  message.substr(flag, value - flag), message.substr(value + 3)));
   } catch (const CLI::Error& error) {
     return UsageError(error.what());
   }
@@ -109,9 +117,21 @@ CLI::Validator OneOf(std::vector<std::string> names) {
       "");
 }
 
+CLI::Validator NumberFrom(int64_t least, int64_t most) {
+  return CLI::Validator(
+      [least, most](std::string& value) -> std::string {
+        int64_t number = 0;
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+        const bool is_number = error == std::errc() && end == value.data() + value.size();
+        if (is_number && number >= least && number <= most) return {};
+        return fmt::format("'{}' is not a number from {} to {}", value, least, most);
+      },
+      "");
+}
+
 void AddThreads(CLI::App& app, int& threads) {
   app.add_option("--threads", threads, "threads to compute with (default: all cores this process may use)")
-      ->check(CLI::Range(1, runtime::ThreadPool::kMaxThreads).description(""))
+      ->check(NumberFrom(1, runtime::ThreadPool::kMaxThreads))
       ->type_name("N");
 }
 

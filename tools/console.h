@@ -76,5 +76,7 @@ class CommandLine {
 void AddThreads(CLI::App& app, int& threads);
 // A check for CLI11 options: the value is one of `names`.
 CLI::Validator OneOf(std::vector<std::string> names);
+// The same: an integer within the limits.
+CLI::Validator NumberFrom(int64_t least, int64_t most);
 
 }  // namespace ggufc::tools

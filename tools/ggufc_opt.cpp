@@ -1,9 +1,8 @@
 // ggufc-opt: IR text in, IR text out. Verifies what it reads, runs the passes that are named, and prints the
 // result, or runs it in the interpreter with made-up weights (equal for equal seeds, so that two stages of a
 // model can be compared).
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <exception>
 #include <iostream>
 #include <iterator>
@@ -22,13 +21,24 @@
 #include "support/mapped_file.h"
 #include "support/output_file.h"
 #include "support/result.h"
-#include "support/text.h"
+#include "tools/console.h"
 
+namespace ggufc::tools {
 namespace {
 
-using namespace ggufc;
+constexpr const char* kProgram = "ggufc-opt";
 
-constexpr int kGood = 0, kWrongInput = 1, kUsage = 2;
+constexpr CommandHelp kHelp = {
+    "", "FILE [options]",
+    "Reads the IR text FILE (- is standard input) and verifies it, runs passes on it, and prints the result, "
+    "or what\nits forward function returns for some token ids, with made-up weights.",
+    R"(Examples:
+  ggufc-opt --list-passes
+  ggufc dump model.gguf --stage graph | ggufc-opt - --passes fold-scales,merge-linears
+  ggufc-opt model.tir --interpret --ids 2,10,1 --ids 2,5,6,1
+
+Exit status: 0 good, 1 the text is wrong, 2 the command line is wrong.)",
+    kProgram};
 
 struct Options {
   std::string file;
@@ -95,36 +105,29 @@ Status Process(const Options& options, const passes::PassContext& context,
   return options.verify ? Status() : WriteToStdout(ir::Print(module));
 }
 
-int Complain(const std::string& message, int exit_status) {
-  // When stderr is gone there is nobody to tell.
-  static_cast<void>(std::fputs(fmt::format("ggufc-opt: {}\n", Printable(message)).c_str(), stderr));
-  return exit_status;
-}
+int Finish(const Status& status) { return status ? kGood : Fail(status.error(), kProgram); }
 
-int Usage(const std::string& message) { return Complain(message, kUsage); }
-
-int Finish(const Status& status) { return status ? kGood : Complain(status.error().message, kWrongInput); }
-
-int Run(int argc, char** argv) {
+int Run(const Arguments& arguments) {
+  CommandLine line(kHelp);
   Options options;
-  CLI::App app("Reads IR text, runs passes on it, and prints or interprets the result.", "ggufc-opt");
-  CLI::Option* const file = app.add_option("FILE", options.file, "IR text; - for stdin");
+  CLI::App& app = line.app();
+  app.add_option("FILE", options.file, "IR text; - for standard input");
   app.add_option("--passes", options.passes, "passes to run, in this order")
       ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--activations", options.activations, "how activations are quantised")
-      ->check(CLI::IsMember({"i16", "i8", "i7"}));
+      ->allow_extra_args(false)
+      ->type_name("NAME[,NAME...]");
+  app.add_option("--activations", options.activations,
+                 "how activations are quantised where a pass decides it: i16 (default), i8, i7")
+      ->check(OneOf({"i16", "i8", "i7"}))
+      ->type_name("MODE");
   app.add_flag("--verify", options.verify, "only verify; print no IR");
   app.add_flag("--interpret", options.interpret, "print what forward returns, a line a sequence");
-  app.add_option("--ids", options.ids, "token ids of one sequence, such as 2,10,1; once for each sequence");
-  app.add_option("--seed", options.seed, "of the made-up weights");
+  app.add_option("--ids", options.ids, "token ids of one sequence, such as 2,10,1; once for each sequence")
+      ->type_name("N,N,...");
+  app.add_option("--seed", options.seed, "of the made-up weights (1): equal seeds, equal weights")
+      ->type_name("N");
   app.add_flag("--list-passes", options.list_passes, "print the passes, in pipeline order");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) return Usage(error.what());
-    return Finish(WriteToStdout(app.help()));
-  }
+  if (const auto status = line.Parse(arguments)) return *status;
 
   if (options.list_passes) {
     std::string list;
@@ -133,34 +136,36 @@ int Run(int argc, char** argv) {
     }
     return Finish(WriteToStdout(list));
   }
-  if (file->empty()) return Usage("FILE is required");
+  if (options.file.empty()) return line.UsageError("FILE is required");
   for (const std::string& pass : options.passes) {
     if (passes::FindPass(pass) == nullptr)
-      return Usage(fmt::format("--passes: no pass {} (see --list-passes)", pass));
+      return line.UsageError(fmt::format("--passes: no pass {} (see --list-passes)", pass));
   }
   passes::PassContext context;
   context.activations = options.activations == "i16"  ? ir::Scalar::kQ16
                         : options.activations == "i8" ? ir::Scalar::kQ8
                                                       : ir::Scalar::kQ7;
   ir::InterpreterInput input;
-  if (options.interpret && options.ids.empty()) return Usage("--interpret needs --ids");
+  if (options.interpret && options.ids.empty()) return line.UsageError("--interpret needs --ids");
   for (const std::string& list : options.ids) {
-    if (Status status = AddSequence(list, input); !status) return Usage(status.error().message);
+    if (Status status = AddSequence(list, input); !status) return line.UsageError(status.error().message);
   }
 
   return Finish(Process(options, context, input));
 }
 
 }  // namespace
+}  // namespace ggufc::tools
 
 int main(int argc, char** argv) {
-  ggufc::OpenStandardStreams();
-  ggufc::EndCleanlyOnSignals();
+  using namespace ggufc;
+  OpenStandardStreams();
+  EndCleanlyOnSignals();
   try {
-    return Run(argc, argv);
+    return tools::Run({argv + std::min(argc, 1), argv + argc});
   } catch (const std::bad_alloc&) {
-    return Complain("not enough memory", kWrongInput);
+    return tools::Fail(Error{.message = "not enough memory"}, tools::kProgram);
   } catch (const std::exception& exception) {
-    return Complain(exception.what(), kWrongInput);
+    return tools::Fail(Error{.message = exception.what()}, tools::kProgram);
   }
 }

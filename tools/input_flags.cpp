@@ -15,7 +15,8 @@ void InputFlags::Add(CLI::App& app) {
                  "lines when its name "
                  "ends in .txt; - is standard input (JSON lines)")
       ->type_name("FILE|-");
-  app.add_option("--ids", ids, "a document as token ids, taken as they are; may be repeated")
+  app.add_option("--ids", ids,
+                 "a document as token ids, taken as they are; may be repeated, and come\nbehind all TEXTs")
       ->allow_extra_args(false)
       ->type_name("ID[,ID...]");
   app.add_option("--prompt", prompt, fmt::format("put a task prompt before each text: {}", names))

@@ -76,7 +76,8 @@ TEST_F(WrongInput, CommandLine) {
   ExpectEmbed(2, {"text", "--dims", "0"}, "--dims");
   ExpectEmbed(2, {"text", "--dims", "many"}, "--dims");
   ExpectEmbed(2, {"text", "--threads", "0"}, "--threads");
-  ExpectEmbed(2, {"text", "--threads", "65"}, "--threads");
+  ExpectEmbed(2, {"text", "--threads", "65"}, "--threads: '65' is not a number from 1 to 64");
+  ExpectEmbed(2, {"text", "--threads", "4x"}, "--threads: '4x' is not a number from 1 to 64");
   ExpectEmbed(2, {"text", "--target", "sse9"}, "'sse9'");
   ExpectEmbed(2, {"text", "--activations", "i4"}, "'i4'");
   ExpectEmbed(2, {"text", "--overlength", "wrap"}, "'wrap'");
@@ -98,8 +99,13 @@ TEST_F(WrongInput, CommandLine) {
   Expect(2, RunGgufc({"bench", model_, "--tokens", "0"}), "--tokens");
   Expect(2, RunGgufc({"bench", model_, "--serve", "--json"}), "excludes");
   Expect(2, RunGgufc({"synth"}), "--output is required");
-  Expect(2, RunGgufc({"synth", "-o", File("m"), "--layers", "two"}), "--layers");
+  Expect(2, RunGgufc({"synth", "-o", File("m"), "--layers", "two"}), "--layers: 'two' is not a number from 0 to");
+  Expect(2, RunGgufc({"synth", "-o", File("m"), "--seed", "two"}), "--seed: 'two' is not a number");
   Expect(2, RunGgufc({"synth", "-o", File("m"), "--type", "q4_0"}), "'q4_0'");
+  Expect(2, RunProgram(GGUFC_OPT_BINARY, {}), "ggufc-opt: FILE is required");
+  Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--passes", "magic"}), "no pass magic (see --list-passes)");
+  Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--interpret"}), "--interpret needs --ids");
+  Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--seed", "one"}), "--seed: 'one' is not a number");
 }
 
 TEST_F(WrongInput, Documents) {
