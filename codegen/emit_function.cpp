@@ -23,7 +23,7 @@ FunctionEmitter::FunctionEmitter(const ir::Module& module, const ir::Function& f
       functions_(functions),
       into_(into),
       b_(llvm::BasicBlock::Create(into->getContext(), "entry", into)),
-      intrinsics_(b_, target, replace),
+      intrinsics_(b_, target, replace, into->getName().drop_back(function.name.size()).str()),
       values_(function.values.size()) {}
 
 Status FunctionEmitter::Run() {

@@ -1,11 +1,11 @@
 #include "codegen/emit_intrinsics.h"
 
+#include <fmt/format.h>
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Support/Casting.h>
 
 #include <numeric>
-#include <string>
 
 #include "support/check.h"
 
@@ -147,15 +147,18 @@ llvm::Value* IntrinsicEmitter::Fma(llvm::Value* a, llvm::Value* b, llvm::Value* 
 llvm::Function* IntrinsicEmitter::EmulatedFma(llvm::Type* type) {
   llvm::Function& user = *b_.GetInsertBlock()->getParent();
   const auto* lanes = llvm::dyn_cast<llvm::FixedVectorType>(type);
-  const std::string name = "fma.f32x" + std::to_string(lanes != nullptr ? lanes->getNumElements() : 1);
+  const std::string name =
+      fmt::format("{}fma.f32x{}", symbol_prefix_, lanes != nullptr ? lanes->getNumElements() : 1);
   if (llvm::Function* made = user.getParent()->getFunction(name)) return made;
   auto* function = llvm::Function::Create(llvm::FunctionType::get(type, {type, type, type}, false),
-                                          llvm::GlobalValue::InternalLinkage, name, user.getParent());
+                                          user.getLinkage(), name, user.getParent());
+  function->setVisibility(user.getVisibility());
+  function->setDSOLocal(user.isDSOLocal());
   function->addFnAttrs(llvm::AttrBuilder(user.getContext(), user.getAttributes().getFnAttrs()));
   function->setDoesNotAccessMemory();
   function->setWillReturn();
   llvm::IRBuilder<> builder(llvm::BasicBlock::Create(user.getContext(), "entry", function));
-  IntrinsicEmitter(builder, target_, replace_).DefineEmulatedFma(*function);
+  IntrinsicEmitter(builder, target_, replace_, symbol_prefix_).DefineEmulatedFma(*function);
   return function;
 }
 

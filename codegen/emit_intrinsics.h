@@ -5,14 +5,18 @@
 
 #include <llvm/IR/IRBuilder.h>
 
+#include <string>
+#include <utility>
+
 #include "codegen/target.h"
 
 namespace ggufc::codegen {
 
 class IntrinsicEmitter {
  public:
-  IntrinsicEmitter(llvm::IRBuilder<>& builder, const Target& target, bool replace)
-      : b_(builder), target_(target), replace_(replace) {}
+  // `symbol_prefix`: of the names of functions that are made.
+  IntrinsicEmitter(llvm::IRBuilder<>& builder, const Target& target, bool replace, std::string symbol_prefix)
+      : b_(builder), target_(target), replace_(replace), symbol_prefix_(std::move(symbol_prefix)) {}
 
   // acc: <16 x i32>; a, w: <32 x i16>. acc[i] + a[2i] w[2i] + a[2i+1] w[2i+1]
   llvm::Value* DotI16(llvm::Value* acc, llvm::Value* a, llvm::Value* w);
@@ -47,6 +51,7 @@ class IntrinsicEmitter {
   llvm::IRBuilder<>& b_;
   const Target& target_;
   bool replace_;
+  std::string symbol_prefix_;
 };
 
 }  // namespace ggufc::codegen

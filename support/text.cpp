@@ -5,8 +5,12 @@
 #include "support/utf8.h"
 
 namespace ggufc {
+namespace {
 
+// Of C0 and C1, with DELETE.
 bool IsControl(uint32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
+
+}  // namespace
 
 bool IsPrintable(uint32_t code) {
   const bool reorders = (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||

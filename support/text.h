@@ -7,9 +7,6 @@
 
 namespace ggufc {
 
-// Of C0 and C1, with DELETE.
-bool IsControl(uint32_t code);
-
 // A character that a terminal shows where it stands: no control character, none that reorders the text around it, no line
 // separator, and not kInvalidByte (support/utf8.h) or above.
 bool IsPrintable(uint32_t code);

@@ -149,7 +149,12 @@ INSTANTIATE_TEST_SUITE_P(Models, MachineCode,
                          ::testing::Values(std::tuple("tiny-q8_0.gguf", ir::Scalar::kQ16),
                                            std::tuple("tiny-q8_0.gguf", ir::Scalar::kQ8),
                                            std::tuple("tiny-q8_0.gguf", ir::Scalar::kQ7),
-                                           std::tuple("tiny-f32.gguf", ir::Scalar::kQ16)));
+                                           std::tuple("tiny-f32.gguf", ir::Scalar::kQ16)),
+                         [](const auto& test) {
+                           const std::string file = std::get<0>(test.param);
+                           return file.substr(5, file.find('.') - 5) + "_" +
+                                  std::string(ir::Name(std::get<1>(test.param)));
+                         });
 
 TEST(ArtifactObject, ShowsAndNeedsNoMoreThanItMust) {
   Planned planned = PlanFor("tiny-q8_0.gguf", ir::Scalar::kQ16);

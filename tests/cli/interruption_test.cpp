@@ -62,17 +62,19 @@ class Interruption : public CliTest {
     ASSERT_EQ(FilesThere(), before);
 
     std::mt19937 random(kSeed);
-    std::uniform_real_distribution<double> moment(0, seconds);
+    std::uniform_real_distribution<double> part(0, 1);
+    double longest = seconds;  // it follows the machine, which may be busier now than a moment later
     int stopped = 0;
     for (int round = 0; round < rounds; ++round) {
       const int signal = kSignals[round % 3];
       SCOPED_TRACE("round " + std::to_string(round) + ", signal " + std::to_string(signal));
       RunningGgufc running(arguments);
-      std::this_thread::sleep_for(duration<double>(moment(random)));
+      std::this_thread::sleep_for(duration<double>(longest * part(random)));
       running.Signal(signal);
       const Outcome outcome = running.Wait();
       ASSERT_THAT(outcome.status, AnyOf(0, 128 + signal)) << outcome.err;
       stopped += outcome.status != 0 ? 1 : 0;
+      longest *= outcome.status != 0 ? 1.1 : 0.8;
       for (size_t i = 0; i < results.size(); ++i) {
         const Arguments there = FilesThere();
         if (std::ranges::find(there, results[i]) == there.end()) continue;
