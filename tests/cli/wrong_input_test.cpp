@@ -99,7 +99,8 @@ TEST_F(WrongInput, CommandLine) {
   Expect(2, RunGgufc({"bench", model_, "--tokens", "0"}), "--tokens");
   Expect(2, RunGgufc({"bench", model_, "--serve", "--json"}), "excludes");
   Expect(2, RunGgufc({"synth"}), "--output is required");
-  Expect(2, RunGgufc({"synth", "-o", File("m"), "--layers", "two"}), "--layers: 'two' is not a number from 0 to");
+  Expect(2, RunGgufc({"synth", "-o", File("m"), "--layers", "two"}),
+         "--layers: 'two' is not a number from 0 to");
   Expect(2, RunGgufc({"synth", "-o", File("m"), "--seed", "two"}), "--seed: 'two' is not a number");
   Expect(2, RunGgufc({"synth", "-o", File("m"), "--type", "q4_0"}), "'q4_0'");
   Expect(2, RunProgram(GGUFC_OPT_BINARY, {}), "ggufc-opt: FILE is required");
