@@ -10,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -193,13 +194,15 @@ TEST_F(OutputFileTest, SignalsRemoveTemporaryFiles) {
       if (!file || !file->Write("x") || (i % 3 != 0 && !file->Finish())) _exit(99);
     }
   };
+  // Whoever runs the tests may ignore the signals, as nohup does, and a child would be born so: one that comes before it has
+  // its handlers would be lost, and nothing would end it.
+  std::map<int, sighandler_t> before;
+  for (const int each : {SIGINT, SIGTERM, SIGHUP}) before[each] = std::signal(each, SIG_DFL);
   for (int round = 0; round < 60; ++round) {
     const int signal = std::array{SIGINT, SIGTERM, SIGHUP}[static_cast<size_t>(round % 3)];
     SCOPED_TRACE(fmt::format("round {}", round));
     const pid_t child = fork();
     if (child == 0) {
-      // Whoever runs the tests may ignore them, as nohup does; then nothing would end this.
-      for (const int each : {SIGINT, SIGTERM, SIGHUP}) std::signal(each, SIG_DFL);
       EndCleanlyOnSignals();
       std::vector<std::thread> threads;
       for (int thread = 1; thread < 4; ++thread) threads.emplace_back(work, thread);
@@ -213,6 +216,7 @@ TEST_F(OutputFileTest, SignalsRemoveTemporaryFiles) {
     ASSERT_TRUE(WIFSIGNALED(status)) << status;
     for (const std::string& name : FilesThere()) EXPECT_THAT(name, testing::Not(HasSubstr(".tmp")));
   }
+  for (const auto& [signal, handler] : before) std::signal(signal, handler);
 }
 
 TEST_F(OutputFileTest, ForkedChildLeavesTheParentsFiles) {
