@@ -7,11 +7,12 @@
 #include <cstring>
 #include <utility>
 
+#include "support/huge_page.h"
+
 namespace ggufc::runtime {
 namespace {
 
 constexpr size_t kPage = 4096;
-constexpr size_t kHugePage = size_t{2} << 20;
 
 size_t RoundUp(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 

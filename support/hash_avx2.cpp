@@ -2,9 +2,7 @@
 // function for the whole program, and the one from here would not run everywhere.
 #include "support/hash_avx2.h"
 
-#define XXH_INLINE_ALL
-#define XXH_PREFETCH_DIST 2048  // as in hash.cpp
-#include <xxhash.h>
+#include "support/xxhash_inline.h"
 
 namespace ggufc {
 

@@ -14,14 +14,12 @@
 #include <cstring>
 #include <utility>
 
+#include "support/huge_page.h"
+
 namespace ggufc {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 18;
-
-// A file is written in huge pages, each from its start on: so large are its pages in the page cache then (on file systems
-// with large folios), and mapping 117 MB of weights takes 58 faults.
-constexpr size_t kHugePage = size_t{2} << 20;
 
 // What poll() promises: this much can be written at once without waiting (on Linux, one page of the pipe).
 constexpr size_t kPieceBytes = PIPE_BUF;
@@ -189,6 +187,8 @@ Status OutputFile::WriteLines(std::string_view bytes) {
 Status OutputFile::Write(std::string_view bytes) {
   buffer_ += bytes;
   if (!seekable()) return buffer_.size() < kBufferBytes ? Status() : Flush();
+  // In huge pages, each from its start on: so large are the file's pages in the page cache then (on file systems with large
+  // folios), and mapping 117 MB of weights takes 58 faults.
   if (buffer_.size() < kHugePage) return {};
   const size_t count = buffer_.size() - (written_ + buffer_.size()) % kHugePage;
   RETURN_IF_ERROR(WriteToFile(std::string_view(buffer_).substr(0, count)));
