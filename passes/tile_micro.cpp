@@ -46,8 +46,8 @@ void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
 }
 
 // The groups of a block, one a turn. Where a dot's products are added by an instruction of their own, the first turn of
-// sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds share two of their
-// three ports with the multiplier, that is 2 % of a kernel.
+// sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds take ports that the
+// multiplier needs, that is 2 % of a kernel.
 std::vector<ValueId> ForGroups(
     ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero, std::vector<ValueId> init,
     const std::function<std::vector<ValueId>(ValueId, const std::vector<ValueId>&)>& turn) {
