@@ -1,8 +1,8 @@
 // ggufc bench: how fast a model runs on this machine. Token ids in, embeddings out: tokenizing is not measured.
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "support/output_file.h"
 #include "support/text.h"
@@ -10,6 +10,7 @@
 #include "tools/command_line.h"
 #include "tools/encode.h"
 #include "tools/line_reader.h"
+#include "tools/number_list.h"
 #include "tools/report.h"
 
 namespace ggufc::tools {
@@ -231,17 +232,12 @@ std::string Answer(Bench& bench, std::string_view line) {
   };
   if (!line.starts_with("run ")) return wrong("`run N[,N...]` is expected");
   line.remove_prefix(4);
+  const std::optional<std::vector<int32_t>> lengths = ParseNumberList(line);
+  if (!lengths) return wrong("`run N[,N...]` is expected");
   Workload work;
-  const char* at = line.data();
-  const char* const end = at + line.size();
-  while (true) {
-    int64_t tokens = 0;
-    const auto [next, error] = std::from_chars(at, end, tokens);
-    if (error != std::errc() || (next != end && *next != ',')) return wrong("`run N[,N...]` is expected");
+  for (const int32_t tokens : *lengths) {
     if (const Status status = AddDocument(bench.model(), tokens, work); !status)
       return wrong(status.error().message);
-    if (next == end) break;
-    at = next + 1;
   }
   const Result<double> ms = bench.Run(work);
   if (!ms) return wrong(ms.error().message);

@@ -1,10 +1,11 @@
 #include "tools/documents.h"
 
-#include <charconv>
+#include <optional>
 
 #include "support/text.h"
 #include "tools/document_json.h"
 #include "tools/line_reader.h"
+#include "tools/number_list.h"
 
 namespace ggufc::tools {
 namespace {
@@ -63,19 +64,9 @@ class FileSource final : public DocumentSource {
 }  // namespace
 
 Result<std::vector<int32_t>> ParseIds(const std::string& list) {
-  std::vector<int32_t> ids;
-  const char* at = list.data();
-  const char* const end = at + list.size();
-  while (true) {
-    int32_t id = 0;
-    const auto [next, error] = std::from_chars(at, end, id);
-    if (error != std::errc() || id < 0 || (next != end && *next != ',')) {
-      return Err("{} is not a list of token ids like 2,10,1", Quoted(list));
-    }
-    ids.push_back(id);
-    if (next == end) return ids;
-    at = next + 1;
-  }
+  std::optional<std::vector<int32_t>> ids = ParseNumberList(list);
+  if (!ids) return Err("{} is not a list of token ids like 2,10,1", Quoted(list));
+  return std::move(*ids);
 }
 
 std::unique_ptr<DocumentSource> DocumentsOf(std::vector<std::string> texts,

@@ -2,11 +2,11 @@
 // result, or runs it in the interpreter with made-up weights (equal for equal seeds, so that two stages of a
 // model can be compared).
 #include <algorithm>
-#include <charconv>
 #include <exception>
 #include <iostream>
 #include <iterator>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +21,9 @@
 #include "support/mapped_file.h"
 #include "support/output_file.h"
 #include "support/result.h"
+#include "support/text.h"
 #include "tools/console.h"
+#include "tools/number_list.h"
 
 namespace ggufc::tools {
 namespace {
@@ -57,23 +59,12 @@ Result<std::string> ReadText(const std::string& file) {
   return std::string(mapped.bytes().begin(), mapped.bytes().end());
 }
 
-// "2,10,1" to numbers, appended to `input` as one sequence.
+// "2,10,1": one sequence more.
 Status AddSequence(std::string_view list, ir::InterpreterInput& input) {
-  const char* at = list.data();
-  const char* const end = at + list.size();
-  int32_t length = 0;
-  while (true) {
-    int32_t id = 0;
-    const auto [stop, error] = std::from_chars(at, end, id);
-    if (error != std::errc() || (stop != end && *stop != ',')) {
-      return Err("--ids {}: expected token ids with commas between them", list);
-    }
-    input.ids.push_back(id);
-    ++length;
-    if (stop == end) break;
-    at = stop + 1;
-  }
-  input.lengths.push_back(length);
+  const std::optional<std::vector<int32_t>> ids = ParseNumberList(list);
+  if (!ids) return Err("--ids: {} is not a list of token ids like 2,10,1", Quoted(list));
+  input.ids.insert(input.ids.end(), ids->begin(), ids->end());
+  input.lengths.push_back(static_cast<int32_t>(ids->size()));
   return {};
 }
 
@@ -123,6 +114,7 @@ int Run(const Arguments& arguments) {
   app.add_flag("--verify", options.verify, "only verify; print no IR");
   app.add_flag("--interpret", options.interpret, "print what forward returns, a line a sequence");
   app.add_option("--ids", options.ids, "token ids of one sequence, such as 2,10,1; once for each sequence")
+      ->allow_extra_args(false)
       ->type_name("N,N,...");
   app.add_option("--seed", options.seed, "of the made-up weights (1): equal seeds, equal weights")
       ->type_name("N");

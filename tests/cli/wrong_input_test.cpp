@@ -106,6 +106,10 @@ TEST_F(WrongInput, CommandLine) {
   Expect(2, RunProgram(GGUFC_OPT_BINARY, {}), "ggufc-opt: FILE is required");
   Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--passes", "magic"}), "no pass magic (see --list-passes)");
   Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--interpret"}), "--interpret needs --ids");
+  for (const char* list : {"2,x", "-1", ""}) {
+    Expect(2, RunProgram(GGUFC_OPT_BINARY, {"--interpret", "--ids", list, "-"}),
+           "is not a list of token ids");
+  }
   Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--seed", "one"}), "--seed: 'one' is not a number");
 }
 

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace ggufc::tools {
+
+// "2,10,1": decimal numbers from 0 to 2^31 - 1 with a comma between two of them. Anything else, also nothing, is no list.
+std::optional<std::vector<int32_t>> ParseNumberList(std::string_view list);
+
+}  // namespace ggufc::tools
