@@ -13,7 +13,6 @@
 #include "tools/console.h"
 #include "tools/input_flags.h"
 #include "tools/truncation_report.h"
-#include "tools/vector_writer.h"
 
 namespace ggufc::tools {
 namespace {
@@ -43,9 +42,7 @@ Exit status: 0 good, 1 the input is wrong, 2 the command line is wrong.)";
 
 struct Flags {
   InputFlags input;
-  std::string output = "-";
-  std::string format = "jsonl";
-  std::string overlength = "error";
+  OutputFlags output;
   std::string weights;
   std::string target = "native";
   int threads = 0;
@@ -103,7 +100,7 @@ class Embedding {
   }
 
  private:
-  bool truncate() const { return flags_.overlength == "truncate"; }
+  bool truncate() const { return flags_.output.truncate(); }
 
   Status Read(DocumentSource& source, Batch& batch) {
     batch = {};
@@ -189,12 +186,11 @@ class Embedding {
 
 Status Embed(const ggufc_code* code, const Flags& flags, const std::vector<std::string>& texts,
              const char* program) {
-  RETURN_IF_ERROR(CheckNotAnInput(flags.output, {"/proc/self/exe", flags.weights, flags.input.input}));
+  RETURN_IF_ERROR(CheckNotAnInput(flags.output.path, {"/proc/self/exe", flags.weights, flags.input.input}));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
   ASSIGN_OR_RETURN(const Model model, Open(code, flags));
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<VectorWriter> writer,
-      MakeVectorWriter(flags.format, flags.output, static_cast<int64_t>(ggufc_dims(model.get()))));
+  ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer,
+                   flags.output.Open(static_cast<int64_t>(ggufc_dims(model.get()))));
   Embedding embedding(model.get(), flags, program);
   RETURN_IF_ERROR(embedding.Run(*source, *writer));
   RETURN_IF_ERROR(writer->Finish());
@@ -243,20 +239,7 @@ int Main(const ggufc_code* code, const char* program, const Arguments& arguments
   Flags flags;
   line.TakeTexts();
   flags.input.Add(line.app());
-  line.app()
-      .add_option("--overlength", flags.overlength,
-                  "a document longer than the model's context: error (default), or\ntruncate: cut its end "
-                  "off, keep EOS")
-      ->check(OneOf({"error", "truncate"}))
-      ->type_name("error|truncate");
-  line.app()
-      .add_option("--output", flags.output,
-                  "write to FILE, which appears when all is done; - is standard output\n(default)")
-      ->type_name("FILE|-");
-  line.app()
-      .add_option("--format", flags.format, "jsonl (default), npy or text")
-      ->check(OneOf({"jsonl", "npy", "text"}))
-      ->type_name("NAME");
+  flags.output.Add(line.app());
   AddThreads(line.app(), flags.threads);
   line.app()
       .add_option("--target", flags.target,

@@ -8,7 +8,6 @@
 #include "tools/encode.h"
 #include "tools/report.h"
 #include "tools/truncation_report.h"
-#include "tools/vector_writer.h"
 
 namespace ggufc::tools {
 namespace {
@@ -39,9 +38,7 @@ Examples:
 struct EmbedFlags {
   ModelFlags model;
   InputFlags input;
-  std::string output = "-";
-  std::string format = "jsonl";
-  std::string overlength = "error";
+  OutputFlags output;
   int threads = 0;
   bool stats = false;
   bool no_cache = false;
@@ -176,11 +173,11 @@ Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(compiler::OpenedModel& m
 }
 
 Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
-  RETURN_IF_ERROR(CheckNotAnInput(flags.output, {flags.model.model, flags.input.input}));
+  RETURN_IF_ERROR(CheckNotAnInput(flags.output.path, {flags.model.model, flags.input.input}));
   ASSIGN_OR_RETURN(const std::unique_ptr<compiler::OpenedModel> model, OpenThroughCache(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
   Encoder encoder([&] { return model->tokenizer(); }, {model->vocab(), model->context_length()}, flags.input);
-  const bool truncate = flags.overlength == "truncate";
+  const bool truncate = flags.output.truncate();
   Totals totals;
   Batch batch;
   Progress progress;
@@ -198,8 +195,7 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
   RETURN_IF_ERROR(read());
   ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Embedder> embedder, MakeEmbedder(*model, flags));
   const size_t dims = embedder->dims();
-  ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer,
-                   MakeVectorWriter(flags.format, flags.output, static_cast<int64_t>(dims)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer, flags.output.Open(static_cast<int64_t>(dims)));
   std::vector<float> vectors;
   while (!batch.lengths.empty()) {
     vectors.resize(batch.lengths.size() * dims);
@@ -232,20 +228,7 @@ int RunEmbed(const Arguments& arguments) {
   flags.model.AddModel(line.app());
   line.TakeTexts();
   flags.input.Add(line.app());
-  line.app()
-      .add_option("--overlength", flags.overlength,
-                  "a document longer than the model's context: error (default), or\ntruncate: cut its end "
-                  "off, keep EOS")
-      ->check(OneOf({"error", "truncate"}))
-      ->type_name("error|truncate");
-  line.app()
-      .add_option("--output", flags.output,
-                  "write to FILE, which appears when all is done; - is standard output\n(default)")
-      ->type_name("FILE|-");
-  line.app()
-      .add_option("--format", flags.format, "jsonl (default), npy or text")
-      ->check(OneOf({"jsonl", "npy", "text"}))
-      ->type_name("NAME");
+  flags.output.Add(line.app());
   flags.model.AddDims(line.app());
   AddThreads(line.app(), flags.threads);
   flags.model.AddTarget(line.app());

@@ -1,6 +1,7 @@
 #include "tools/input_flags.h"
 
 #include "runtime/prompts.h"
+#include "tools/console.h"
 
 namespace ggufc::tools {
 
@@ -52,6 +53,24 @@ Result<std::unique_ptr<DocumentSource>> InputFlags::Open(const std::vector<std::
     ASSIGN_OR_RETURN(lists.emplace_back(), ParseIds(list));
   }
   return DocumentsOf(texts, std::move(lists));
+}
+
+void OutputFlags::Add(CLI::App& app) {
+  app.add_option("--overlength", overlength,
+                 "a document longer than the model's context: error (default), or\ntruncate: cut its end "
+                 "off, keep EOS")
+      ->check(OneOf({"error", "truncate"}))
+      ->type_name("error|truncate");
+  app.add_option("--output", path,
+                 "write to FILE, which appears when all is done; - is standard output\n(default)")
+      ->type_name("FILE|-");
+  app.add_option("--format", format, "jsonl (default), npy or text")
+      ->check(OneOf({"jsonl", "npy", "text"}))
+      ->type_name("NAME");
+}
+
+Result<std::unique_ptr<VectorWriter>> OutputFlags::Open(int64_t dims) const {
+  return MakeVectorWriter(format, path, dims);
 }
 
 }  // namespace ggufc::tools

@@ -1,4 +1,4 @@
-// Which documents a command works on.
+// Which documents a command works on, and where their vectors go.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,6 +8,7 @@
 
 #include "support/result.h"
 #include "tools/documents.h"
+#include "tools/vector_writer.h"
 
 namespace ggufc::tools {
 
@@ -22,6 +23,16 @@ struct InputFlags {
   // What is wrong with the flags themselves, before any file is opened.
   Status Check(const std::vector<std::string>& texts) const;
   Result<std::unique_ptr<DocumentSource>> Open(const std::vector<std::string>& texts) const;
+};
+
+struct OutputFlags {
+  std::string overlength = "error";
+  std::string path = "-";
+  std::string format = "jsonl";
+
+  void Add(CLI::App& app);
+  bool truncate() const { return overlength == "truncate"; }
+  Result<std::unique_ptr<VectorWriter>> Open(int64_t dims) const;
 };
 
 }  // namespace ggufc::tools

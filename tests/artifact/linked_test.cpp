@@ -106,7 +106,10 @@ int main(void) {
   ggufc_model *a, *b;
   if (model_open(0, 0, &a) != GGUFC_OK || second_open(0, 0, &b) != GGUFC_OK) return 1;
   printf("%s %s\n", ggufc_name(a), ggufc_name(b));
-  return ggufc_verify(a, 0) != GGUFC_OK || ggufc_verify(b, 0) != GGUFC_OK;
+  int differ = ggufc_verify(a, 0) != GGUFC_OK || ggufc_verify(b, 0) != GGUFC_OK;
+  ggufc_close(a);
+  ggufc_close(b);
+  return differ;
 }
 )");
   const Outcome linked = RunLinker({"-I" GGUFC_INCLUDE, "-x", "c", File("two.c"), "-x", "none",

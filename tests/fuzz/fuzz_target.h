@@ -52,7 +52,7 @@ class Pieces {
     static_assert(std::is_trivially_copyable_v<T>);
     T value{};
     const std::string_view bytes = TakeText(sizeof(T));
-    __builtin_memcpy(&value, bytes.data(), bytes.size());
+    if (!bytes.empty()) __builtin_memcpy(&value, bytes.data(), bytes.size());
     return value;
   }
   // 0 to limit - 1.
