@@ -131,9 +131,13 @@ Result<OutputFile> CacheFolder::Write(std::string_view name) const {
   return OutputFile::Create(path, {.permissions = 0600});
 }
 
+// The kernel's own times of files stand still for milliseconds, in which a small model is stored and used again.
 void CacheFolder::MarkUsed(std::string_view name) const {
-  utimensat(AT_FDCWD, PathOf(name).c_str(), nullptr,
-            0);  // where that is not allowed, it only counts as older
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  const timespec times[] = {now, now};
+  // Where that is not allowed, it only counts as older.
+  utimensat(AT_FDCWD, PathOf(name).c_str(), times, 0);
 }
 
 void CacheFolder::Remove(std::string_view name) const { unlink(PathOf(name).c_str()); }

@@ -281,6 +281,7 @@ Status OpenedModel::Store(const CacheFolder& folder, const CacheKey& key, const 
   ASSIGN_OR_RETURN(OutputFile file, folder.Write(name));
   RETURN_IF_ERROR(WriteEntry(file, parts));
   RETURN_IF_ERROR(file.Finish());
+  folder.MarkUsed(name);
   report_.stored = true;
   return folder.Trim(options_.cache_bytes, name);
 }

@@ -148,6 +148,19 @@ TEST_F(Cache, TrimTakesTheLeastRecentlyUsed) {
   EXPECT_THAT(Names(), ElementsAre(kept, "other.file"));
 }
 
+// Faster than the clock that the kernel takes the times of files from.
+TEST_F(Cache, UsesInQuickSuccessionKeepTheirOrder) {
+  const CacheFolder folder = Value(CacheFolder::Open(path_));
+  for (int i = 0; i < 20; ++i) {
+    Put(Entry(1), 100, 300);
+    Put(Entry(2), 100, 300);
+    folder.MarkUsed(Entry(2));
+    folder.MarkUsed(Entry(1));
+    ASSERT_TRUE(folder.Trim(100, ""));
+    ASSERT_THAT(Names(), ElementsAre(Entry(1)));
+  }
+}
+
 TEST_F(Cache, TrimTakesWhatDeadProcessesLeft) {
   const CacheFolder folder = Value(CacheFolder::Open(path_));
   Put(Entry(1) + ".123-0.tmp", 10, compiler::kStaleSeconds + 10);
