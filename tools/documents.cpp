@@ -1,11 +1,7 @@
 #include "tools/documents.h"
 
-#include <optional>
-
-#include "support/text.h"
 #include "tools/document_json.h"
 #include "tools/line_reader.h"
-#include "tools/number_list.h"
 
 namespace ggufc::tools {
 namespace {
@@ -62,12 +58,6 @@ class FileSource final : public DocumentSource {
 };
 
 }  // namespace
-
-Result<std::vector<int32_t>> ParseIds(const std::string& list) {
-  std::optional<std::vector<int32_t>> ids = ParseNumberList(list);
-  if (!ids) return Err("{} is not a list of token ids like 2,10,1", Quoted(list));
-  return std::move(*ids);
-}
 
 std::unique_ptr<DocumentSource> DocumentsOf(std::vector<std::string> texts,
                                             std::vector<std::vector<int32_t>> ids) {

@@ -32,9 +32,6 @@ class DocumentSource {
   virtual Result<bool> Next(Document& document) = 0;
 };
 
-// "2,10,1". The error does not say where the list stands.
-Result<std::vector<int32_t>> ParseIds(const std::string& list);
-
 // The texts, then the lists of ids.
 std::unique_ptr<DocumentSource> DocumentsOf(std::vector<std::string> texts,
                                             std::vector<std::vector<int32_t>> ids);

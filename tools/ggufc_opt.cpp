@@ -6,7 +6,6 @@
 #include <iostream>
 #include <iterator>
 #include <new>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +20,6 @@
 #include "support/mapped_file.h"
 #include "support/output_file.h"
 #include "support/result.h"
-#include "support/text.h"
 #include "tools/console.h"
 #include "tools/number_list.h"
 
@@ -61,10 +59,9 @@ Result<std::string> ReadText(const std::string& file) {
 
 // "2,10,1": one sequence more.
 Status AddSequence(std::string_view list, ir::InterpreterInput& input) {
-  const std::optional<std::vector<int32_t>> ids = ParseNumberList(list);
-  if (!ids) return Err("--ids: {} is not a list of token ids like 2,10,1", Quoted(list));
-  input.ids.insert(input.ids.end(), ids->begin(), ids->end());
-  input.lengths.push_back(static_cast<int32_t>(ids->size()));
+  ASSIGN_OR_RETURN(const std::vector<int32_t> ids, WithContext("--ids", ParseIds(list)));
+  input.ids.insert(input.ids.end(), ids.begin(), ids.end());
+  input.lengths.push_back(static_cast<int32_t>(ids.size()));
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "runtime/prompts.h"
 #include "tools/console.h"
+#include "tools/number_list.h"
 
 namespace ggufc::tools {
 

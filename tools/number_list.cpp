@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "support/text.h"
+
 namespace ggufc::tools {
 
 std::optional<std::vector<int32_t>> ParseNumberList(std::string_view list) {
@@ -16,6 +18,12 @@ std::optional<std::vector<int32_t>> ParseNumberList(std::string_view list) {
     if (next == end) return numbers;
     at = next + 1;
   }
+}
+
+Result<std::vector<int32_t>> ParseIds(std::string_view list) {
+  std::optional<std::vector<int32_t>> ids = ParseNumberList(list);
+  if (!ids) return Err("{} is not a list of token ids like 2,10,1", Quoted(list));
+  return std::move(*ids);
 }
 
 }  // namespace ggufc::tools
