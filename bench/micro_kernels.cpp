@@ -53,8 +53,8 @@ struct Case {
   }
 };
 
-// (activations, panel, out, tile index for integer tiles or k for float ones)
-using MicroFn = void (*)(void*, void*, void*, int64_t);
+// (activations, panel, out, bytes of a row of out, tile index for integer tiles or k for float ones)
+using MicroFn = void (*)(void*, void*, void*, int64_t, int64_t);
 
 struct Compiled {
   codegen::LoadedCode code;
@@ -69,13 +69,11 @@ Compiled Compile(const Case& c) {
                                        {.rows = c.rows,
                                         .columns = c.k,
                                         .activation = c.format.activation,
-                                        .pack = c.target->info.Pack(c.format.activation),
-                                        .out_stride = kOutStride})
+                                        .pack = c.target->info.Pack(c.format.activation)})
           : passes::FloatMicroKernel(module, {.rows = c.rows,
                                               .weight = c.format.weight,
                                               .a_stride = c.row_stride(),
-                                              .w_stride = passes::PanelBytes(c.format.weight, c.k) / c.k,
-                                              .out_stride = kOutStride});
+                                              .w_stride = passes::PanelBytes(c.format.weight, c.k) / c.k});
   const std::string name = module.function(id).name;
   ValueOf(passes::Simplify(module, {.target = c.target->info, .activations = c.format.activation}));
   const std::vector<uint8_t> object = ValueOf(codegen::CompileObject(module, *c.target));
@@ -109,7 +107,8 @@ void Run(benchmark::State& state, const Case& c, runtime::PageMemory& stream) {
   // one of the tiles after it.
   const int64_t last = !c.integer() ? c.k : c.stream ? 0 : 1;
   for (auto _ : state) {
-    for (int64_t i = 0; i < panels; ++i) compiled.function(rows.data(), first + i * panel, out.data(), last);
+    for (int64_t i = 0; i < panels; ++i)
+      compiled.function(rows.data(), first + i * panel, out.data(), kOutStride, last);
     benchmark::ClobberMemory();
   }
   constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;

@@ -1,5 +1,10 @@
 #include "codegen/emit_function.h"
 
+#include <llvm/IR/Constants.h>
+#include <llvm/IR/Metadata.h>
+
+#include <algorithm>
+
 #include "support/check.h"
 
 namespace ggufc::codegen {
@@ -11,6 +16,25 @@ namespace {
 // A kernel's own last parameters: scratch, r0, r1, c0, c1.
 constexpr size_t kExecutorParams = 5;
 constexpr int64_t kPointerBytes = 8;
+
+bool IsInnermost(const ir::Function& function, const ir::Block& region) {
+  return std::ranges::none_of(region.ops, [&](ir::OpId id) { return function.op(id).kind == OpKind::kFor; });
+}
+
+// Has the loop that `back` closes begin at a cache line. The cache of decoded instructions keeps and delivers them by line:
+// on Zen 3 a block of the i16 tile of 6 rows, whose k loop is 192 bytes long, takes 135 cycles where the loop lies in three
+// lines and 144 where it lies in four.
+void AlignLoop(llvm::BranchInst& back) {
+  constexpr uint32_t kLine = 64;
+  llvm::LLVMContext& context = back.getContext();
+  llvm::Metadata* align[] = {
+      llvm::MDString::get(context, "llvm.loop.align"),
+      llvm::ConstantAsMetadata::get(llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), kLine))};
+  llvm::Metadata* loop[] = {nullptr, llvm::MDNode::get(context, align)};
+  llvm::MDNode* const id = llvm::MDNode::getDistinct(context, loop);
+  id->replaceOperandWith(0, id);  // the first operand of a loop's node is the node
+  back.setMetadata(llvm::LLVMContext::MD_loop, id);
+}
 
 }  // namespace
 
@@ -148,7 +172,9 @@ Status FunctionEmitter::EmitFor(const ir::Op& op) {
   // That it does not overflow is the program's care (docs/ir.md); without it LLVM makes loops worse.
   llvm::Value* next = b_.CreateNSWAdd(phis[0], step);
   llvm::BasicBlock* latch = b_.GetInsertBlock();
-  b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, exit);
+  llvm::BranchInst* back = b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, exit);
+  const bool hot = function_.kind == ir::Function::Kind::kMicro && IsInnermost(function_, region);
+  if (hot) AlignLoop(*back);
   phis[0]->addIncoming(next, latch);
   for (size_t i = 0; i < carried; ++i) phis[i + 1]->addIncoming(yielded[i], latch);
 

@@ -81,7 +81,9 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
       return Err("kernel @{}: the result of @{} is not its last", kernel.name, old.name);
     Instance& instance = instances[{call.callee, dense}];
     if (!instance.function.valid()) {
-      const std::string name = dense && out.FindFunction(kernel.name) ? kernel.name + ".out" : kernel.name;
+      // Taken by the kernel's other instance, or by one of the functions that tiling made.
+      std::string name = kernel.name;
+      while (out.FindFunction(name)) name += dense ? ".out" : "_";
       KernelTiler tiler(out, kernel, context, dense, name);
       ASSIGN_OR_RETURN(instance.function, tiler.Run());
       instance.tables = tiler.tables();

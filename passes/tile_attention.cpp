@@ -128,8 +128,7 @@ void KernelTiler::Attention() {
             context_.target.rows, rows, q_rows, q_stride, w, b.PtrAdd(scores, offset(panel, kPanelBytes)),
             score_stride,
             [&](int height) {
-              return FloatMicroKernel(module_,
-                                      {height, Scalar::kF32, q_stride, kPanelBytes, score_stride, 0});
+              return FloatMicroKernel(module_, {height, Scalar::kF32, q_stride, kPanelBytes, 0});
             },
             index(head_dim));
       });
@@ -172,8 +171,7 @@ void KernelTiler::Attention() {
               context_.target.rows, rows, scores, score_stride, b.PtrAdd(v.ptr, from),
               b.PtrAdd(results, column), q_stride,
               [&](int height) {
-                return FloatMicroKernel(module_,
-                                        {height, Scalar::kF32, score_stride, v.stride, q_stride, lanes});
+                return FloatMicroKernel(module_, {height, Scalar::kF32, score_stride, v.stride, lanes});
               },
               tile.key_count);
         });

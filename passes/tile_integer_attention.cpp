@@ -65,8 +65,8 @@ void KernelTiler::IntegerAttention() {
   const auto row_at = [&](ValueId ptr, ValueId byte) {
     return Row{{ptr, byte}, head_dim, Scalar::kF32, 0, 0, {}};
   };
-  const PairTile score{1, false, q_stride, 2 * head_dim, column_bytes, kKeyPanel * 2 * head_dim, row_stride};
-  const PairTile mix{1, true, row_stride, max_keys * kFloat, kv_heads * value_block_bytes, 0, out_stride};
+  const PairTile score{1, false, q_stride, 2 * head_dim, column_bytes, kKeyPanel * 2 * head_dim};
+  const PairTile mix{1, true, row_stride, max_keys * kFloat, kv_heads * value_block_bytes, 0};
   const auto micro = [&](PairTile tile) {
     return [this, tile](int height) mutable {
       tile.rows = height;

@@ -120,7 +120,8 @@ void KernelTiler::Tiles(int64_t height, ValueId rows, ValueId a, int64_t a_strid
     const ValueId first = b_->Div(b_->Mul(i, rows), tiles);
     const ValueId end = b_->Div(b_->Mul(b_->Add(i, b_->Index(1)), rows), tiles);
     std::vector<ValueId> arguments = {b_->PtrAdd(a, b_->Mul(first, b_->Index(a_stride))), w,
-                                      b_->PtrAdd(out, b_->Mul(first, b_->Index(out_stride)))};
+                                      b_->PtrAdd(out, b_->Mul(first, b_->Index(out_stride))),
+                                      b_->Index(out_stride)};
     arguments.push_back(last_argument.valid() ? last_argument : i);
     const ValueId tile_rows = b_->Sub(end, first);
     b_->Switch(tile_rows, height,
@@ -133,7 +134,7 @@ void KernelTiler::IntegerPanel(ValueId rows, ValueId a, int64_t a_stride, ValueI
                                int64_t out_stride) {
   const ir::Op& linear = kernel_.op(shape_.anchor);
   const Type& x_type = kernel_.type(linear.operands[0]);
-  IntegerTile tile{1, x_type.columns(), x_type.scalar, linear.Int(Attr::kPack), out_stride};
+  IntegerTile tile{1, x_type.columns(), x_type.scalar, linear.Int(Attr::kPack)};
   Tiles(context_.target.Rows(x_type.scalar), rows, a, a_stride, w, out, out_stride,
         [&](int height) {
           tile.rows = height;
@@ -197,9 +198,7 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
       const int64_t w_stride = kPanelColumns * (weight == Scalar::kF32 ? 4 : 2);
       Tiles(
           context_.target.Rows(x_type.scalar), rows, a, a_stride, w, panel_out, out_stride,
-          [&](int height) {
-            return FloatMicroKernel(module_, {height, weight, a_stride, w_stride, out_stride, 0});
-          },
+          [&](int height) { return FloatMicroKernel(module_, {height, weight, a_stride, w_stride, 0}); },
           b_->Index(k));
     }
   });

@@ -30,12 +30,23 @@ struct Signature {
   bool fresh = false;
 };
 
-Signature Declare(ir::Module& module, const std::string& name) {
-  if (const auto known = module.FindFunction(name)) return {*known, false};
+// The micro-kernel of this name, which a kernel of hand-written IR may have taken.
+Signature Declare(ir::Module& module, std::string name) {
+  while (const auto known = module.FindFunction(name)) {
+    if (module.function(*known).kind == ir::Function::Kind::kMicro) return {*known, false};
+    name += '_';
+  }
   ir::Function function;
-  function.name = name;
+  function.name = std::move(name);
   function.kind = ir::Function::Kind::kMicro;
   return {module.AddFunction(std::move(function)), true};
+}
+
+// Bytes from the result's first row to each.
+std::vector<ValueId> RowBytes(ir::Builder& b, int rows, ValueId stride) {
+  std::vector<ValueId> bytes;
+  for (int64_t row = 0; row < rows; ++row) bytes.push_back(b.Mul(stride, b.Index(row)));
+  return bytes;
 }
 
 // The cache lines of the block that lies `ahead` bytes behind `block`.
@@ -70,14 +81,15 @@ int64_t PanelBytes(Scalar weight, int64_t columns) {
 }
 
 ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& target, const IntegerTile& tile) {
-  const std::string name = fmt::format("mk.{}.p{}.k{}.s{}.h{}", ir::Name(tile.activation), tile.pack,
-                                       tile.columns, tile.out_stride, tile.rows);
+  const std::string name =
+      fmt::format("mk.{}.p{}.k{}.h{}", ir::Name(tile.activation), tile.pack, tile.columns, tile.rows);
   const auto [id, fresh] = Declare(module, name);
   if (!fresh) return id;
   ir::Function& function = module.function(id);
   const ValueId a = function.AddParam(ir::PtrType(), "a");
   const ValueId w = function.AddParam(ir::PtrType(), "w");
   const ValueId out = function.AddParam(ir::PtrType(), "out");
+  const ValueId out_stride = function.AddParam(ir::IndexType(), "out_stride");
   const ValueId index = function.AddParam(ir::IndexType(), "tile");
   ir::Builder b(module, id);
 
@@ -96,12 +108,13 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
                      : tile.activation == Scalar::kQ7 && target.seven_bit_dot ? OpKind::kDotU8S7
                                                                               : OpKind::kDotU8S8;
   const bool carry_sums = target.sums_in_registers;
+  const std::vector<ValueId> out_bytes = RowBytes(b, tile.rows, out_stride);
 
   std::vector<ValueId> sums;
   if (carry_sums) {
     sums.assign(static_cast<size_t>(rows), b.F32V(0));
   } else {
-    for (int64_t r = 0; r < rows; ++r) b.Store(b.F32V(0), out, b.Index(r * tile.out_stride));
+    for (const ValueId byte : out_bytes) b.Store(b.F32V(0), out, byte);
   }
   sums = b.For(
       b.Index(0), b.Index(blocks), 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
@@ -142,34 +155,33 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
           const size_t row = static_cast<size_t>(r);
           const ValueId row_scale = b.Load(ir::F32Type(), a, b.Add(slot, b.Index(r * stride + scale_offset)));
           const ValueId scale = b.Mul(weight_scales, b.Splat(row_scale));
-          const ValueId out_byte = b.Index(r * tile.out_stride);
-          const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_byte);
+          const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_bytes[row]);
           const ValueId next = b.Fma(b.Convert(dots[row], ir::F32x16()), scale, sum);
           if (carry_sums) {
             next_sums.push_back(next);
           } else {
-            b.Store(next, out, out_byte);
+            b.Store(next, out, out_bytes[row]);
           }
         }
         return next_sums;
       });
   if (carry_sums) {
-    for (int64_t r = 0; r < rows; ++r)
-      b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
+    for (size_t row = 0; row < sums.size(); ++row) b.Store(sums[row], out, out_bytes[row]);
   }
   b.Return({});
   return id;
 }
 
 ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
-  const std::string name = fmt::format("mk.{}.a{}.w{}.s{}.l{}.h{}", ir::Name(tile.weight), tile.a_stride,
-                                       tile.w_stride, tile.out_stride, tile.lanes, tile.rows);
+  const std::string name = fmt::format("mk.{}.a{}.w{}.l{}.h{}", ir::Name(tile.weight), tile.a_stride,
+                                       tile.w_stride, tile.lanes, tile.rows);
   const auto [id, fresh] = Declare(module, name);
   if (!fresh) return id;
   ir::Function& function = module.function(id);
   const ValueId a = function.AddParam(ir::PtrType(), "a");
   const ValueId w = function.AddParam(ir::PtrType(), "w");
   const ValueId out = function.AddParam(ir::PtrType(), "out");
+  const ValueId out_stride = function.AddParam(ir::IndexType(), "out_stride");
   const ValueId n = function.AddParam(ir::IndexType(), "n");
   ir::Builder b(module, id);
   const std::vector<ValueId> zero(static_cast<size_t>(tile.rows), b.F32V(0));
@@ -186,33 +198,34 @@ ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
         }
         return next;
       });
-  for (int r = 0; r < tile.rows; ++r)
-    b.Store(sums[static_cast<size_t>(r)], out, b.Index(r * tile.out_stride));
+  const std::vector<ValueId> out_bytes = RowBytes(b, tile.rows, out_stride);
+  for (size_t row = 0; row < sums.size(); ++row) b.Store(sums[row], out, out_bytes[row]);
   b.Return({});
   return id;
 }
 
 ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target, const PairTile& tile) {
-  const std::string name = fmt::format("mk.{}.a{}.w{}.s{}.h{}", tile.mix ? "mix" : "score", tile.a_stride,
-                                       tile.w_stride, tile.out_stride, tile.rows);
+  const std::string name =
+      fmt::format("mk.{}.a{}.w{}.h{}", tile.mix ? "mix" : "score", tile.a_stride, tile.w_stride, tile.rows);
   const auto [id, fresh] = Declare(module, name);
   if (!fresh) return id;
   ir::Function& function = module.function(id);
   const ValueId a = function.AddParam(ir::PtrType(), "a");
   const ValueId w = function.AddParam(ir::PtrType(), "w");
   const ValueId out = function.AddParam(ir::PtrType(), "out");
+  const ValueId out_stride = function.AddParam(ir::IndexType(), "out_stride");
   const ValueId n = function.AddParam(ir::IndexType(), "n");
   ir::Builder b(module, id);
 
   constexpr int64_t kPairs = ir::kQuantBlock / 2, kPairBytes = kPanelColumns * 4;
   const int64_t rows = tile.rows;
   const bool carry_sums = target.sums_in_registers;
-  const auto out_byte = [&](int64_t r) { return b.Index(r * tile.out_stride); };
+  const std::vector<ValueId> out_bytes = RowBytes(b, tile.rows, out_stride);
   std::vector<ValueId> sums;
   if (carry_sums) {
     sums.assign(static_cast<size_t>(rows), b.F32V(0));
   } else {
-    for (int64_t r = 0; r < rows; ++r) b.Store(b.F32V(0), out, out_byte(r));
+    for (const ValueId byte : out_bytes) b.Store(b.F32V(0), out, byte);
   }
   sums = b.For(b.Index(0), n, 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
     const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(2 * ir::kQuantBlock)));
@@ -233,7 +246,7 @@ ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target,
     std::vector<ValueId> next_sums;
     for (int64_t r = 0; r < rows; ++r) {
       const size_t row = static_cast<size_t>(r);
-      const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_byte(r));
+      const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_bytes[row]);
       const ValueId dot = b.Convert(dots[row], ir::F32x16());
       ValueId next;
       if (tile.mix) {
@@ -245,19 +258,20 @@ ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target,
       if (carry_sums) {
         next_sums.push_back(next);
       } else {
-        b.Store(next, out, out_byte(r));
+        b.Store(next, out, out_bytes[row]);
       }
     }
     return next_sums;
   });
   const ValueId w_scales = tile.mix ? ValueId() : b.Load(ir::F32x16(), w, b.Index(tile.w_scales));
   for (int64_t r = 0; r < rows && (carry_sums || !tile.mix); ++r) {
-    ValueId sum = carry_sums ? sums[static_cast<size_t>(r)] : b.Load(ir::F32x16(), out, out_byte(r));
+    const size_t row = static_cast<size_t>(r);
+    ValueId sum = carry_sums ? sums[row] : b.Load(ir::F32x16(), out, out_bytes[row]);
     if (!tile.mix) {
       const ValueId a_scale = b.Load(ir::F32Type(), a, b.Index(r * tile.a_stride + tile.a_scales));
       sum = b.Mul(sum, b.Mul(w_scales, b.Splat(a_scale)));
     }
-    b.Store(sum, out, out_byte(r));
+    b.Store(sum, out, out_bytes[row]);
   }
   b.Return({});
   return id;

@@ -181,7 +181,7 @@ Result<std::string> Pipe(std::vector<std::string> command, std::string_view inpu
   return out.Read();
 }
 
-// "mk.q16.p2.k768.s256.h12" without ".h12".
+// "mk.q16.p2.k768.h12" without ".h12".
 std::string WithoutHeight(const std::string& name) {
   const size_t height = name.rfind(".h");
   return height == std::string::npos ? name : name.substr(0, height);

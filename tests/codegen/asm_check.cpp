@@ -7,10 +7,15 @@
 namespace ggufc::testing {
 namespace {
 
+struct Label {
+  size_t first = 0;   // the instruction after it
+  int alignment = 0;  // log2
+};
+
 struct Body {
   std::vector<std::string> instructions;
-  std::map<std::string, size_t> labels;  // label to the instruction after it
-  bool frame_pointer = false;            // %rbp addresses the stack
+  std::map<std::string, Label> labels;
+  bool frame_pointer = false;  // %rbp addresses the stack
 };
 
 std::string Squeeze(std::string_view line) {
@@ -29,6 +34,7 @@ Body FunctionBody(std::string_view assembly, std::string_view name) {
   std::istringstream lines{std::string(assembly)};
   const std::string start = std::string(name) + ":";
   bool inside = false;
+  int alignment = 0;  // of what comes next
   for (std::string line; std::getline(lines, line);) {
     const std::string text = Squeeze(line);
     if (text == start) {
@@ -36,9 +42,12 @@ Body FunctionBody(std::string_view assembly, std::string_view name) {
     } else if (inside && text.starts_with(".Lfunc_end")) {
       break;
     } else if (inside && text.ends_with(":")) {
-      body.labels[text.substr(0, text.size() - 1)] = body.instructions.size();
+      body.labels[text.substr(0, text.size() - 1)] = {body.instructions.size(), alignment};
+    } else if (inside && text.starts_with(".p2align ")) {
+      alignment = std::stoi(text.substr(text.find(' ')));
     } else if (inside && !text.empty() && text[0] != '.') {
       body.instructions.push_back(text);
+      alignment = 0;
       body.frame_pointer |= text == "movq %rsp, %rbp";
     }
   }
@@ -77,20 +86,24 @@ std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view 
   const Body body = FunctionBody(assembly, name);
   struct Range {
     size_t first, last;
+    int alignment;
   };
   std::vector<Range> ranges;
   for (size_t i = 0; i < body.instructions.size(); ++i) {
     const std::string& text = body.instructions[i];
     if (text[0] != 'j') continue;
     const auto label = body.labels.find(text.substr(text.find(' ') + 1));
-    if (label != body.labels.end() && label->second <= i) ranges.push_back({label->second, i + 1});
+    if (label == body.labels.end() || label->second.first > i) continue;
+    ranges.push_back({label->second.first, i + 1, label->second.alignment});
   }
   std::vector<AsmLoop> loops;
   for (const Range& range : ranges) {
     const bool holds_another = std::any_of(ranges.begin(), ranges.end(), [&](const Range& other) {
       return &other != &range && other.first >= range.first && other.last <= range.last;
     });
-    if (!holds_another) loops.push_back(Part(body, range.first, range.last));
+    if (holds_another) continue;
+    loops.push_back(Part(body, range.first, range.last));
+    loops.back().alignment = range.alignment;
   }
   return loops;
 }

@@ -11,6 +11,7 @@ struct AsmLoop {
   std::vector<std::string>
       instructions;        // "vpaddd %ymm0, %ymm1, %ymm1", in order, from the label to the jump back
   int stack_accesses = 0;  // operands in memory that are relative to the stack or frame pointer
+  int alignment = 0;       // log2 of what its label is aligned to, 0: not
 
   // Instructions whose text contains all of `parts`.
   int Count(std::initializer_list<std::string_view> parts) const;

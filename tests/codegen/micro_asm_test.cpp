@@ -104,6 +104,15 @@ TEST(MicroAsmTest, NoHeightSpills) {
   }
 }
 
+TEST(MicroAsmTest, KLoopsBeginWithACacheLine) {
+  for (const char* target : {"generic", "avx2", "avxvnni", "avx512vnni"}) {
+    const std::string tile = Assembly(MicroModule(Shape(target, ir::Scalar::kQ16)), target);
+    EXPECT_EQ(KLoop(tile).alignment, 6) << target << "\n" << tile;
+    const std::string floats = Assembly(FloatMicroModule(2, 768, ir::Scalar::kF32), target);
+    EXPECT_EQ(KLoop(floats).alignment, 6) << target << "\n" << floats;
+  }
+}
+
 TEST(MicroAsmTest, FloatTilesUseFma) {
   for (const auto& [weight, load] : {std::pair{ir::Scalar::kF32, "vmovups"},
                                      {ir::Scalar::kF16, "vcvtph2ps"},
