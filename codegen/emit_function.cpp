@@ -23,9 +23,10 @@ bool IsInnermost(const ir::Function& function, const ir::Block& region) {
 
 // Has the loop that `back` closes begin at a cache line. The cache of decoded instructions keeps and delivers them by line:
 // on Zen 3 a block of the i16 tile of 6 rows, whose k loop is 192 bytes long, takes 135 cycles where the loop lies in three
-// lines and 144 where it lies in four.
+// lines and 144 where it lies in four. The function begins with a line too: so its code is the same wherever it lies.
 void AlignLoop(llvm::BranchInst& back) {
   constexpr uint32_t kLine = 64;
+  back.getFunction()->setAlignment(llvm::Align(kLine));
   llvm::LLVMContext& context = back.getContext();
   llvm::Metadata* align[] = {
       llvm::MDString::get(context, "llvm.loop.align"),
@@ -137,7 +138,7 @@ Status FunctionEmitter::EmitBlock(ir::BlockId block, std::vector<llvm::Value*>& 
   return {};
 }
 
-// The loop comes out rotated, the form that LICM and LSR work on and that costs one branch a turn:
+// The loop comes out rotated, the form that LICM works on and that costs one branch a turn:
 //
 //   head:  br (lo < hi), body, exit
 //   body:  i = phi [lo, head], [i + step, latch]; carried = phi [init, head], [yielded, latch]
@@ -169,8 +170,8 @@ Status FunctionEmitter::EmitFor(const ir::Op& op) {
   RETURN_IF_ERROR(EmitBlock(op.regions[0], yielded));
   CHECK(yielded.size() == carried, "@{}: for yields {} values, carries {}", function_.name, yielded.size(),
         carried);
-  // That it does not overflow is the program's care (docs/ir.md); without it LLVM makes loops worse.
-  llvm::Value* next = b_.CreateNSWAdd(phis[0], step);
+  // It does not overflow (docs/ir.md), but LLVM is not told: it would compare the old index, which costs a copy a turn.
+  llvm::Value* next = b_.CreateAdd(phis[0], step);
   llvm::BasicBlock* latch = b_.GetInsertBlock();
   llvm::BranchInst* back = b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, exit);
   const bool hot = function_.kind == ir::Function::Kind::kMicro && IsInnermost(function_, region);

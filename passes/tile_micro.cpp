@@ -56,15 +56,36 @@ void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
   }
 }
 
+// Takes a turn's number, the pointer to its weights and the carried values; gives the next carried values.
+using Turn = std::function<std::vector<ValueId>(ValueId, ValueId, const std::vector<ValueId>&)>;
+
+// A loop over [lo, hi) whose weights lie `stride` bytes apart, from `weights` on. The pointer to them is carried, so that a
+// turn adds to one register; of an index the address would have to be made anew.
+std::vector<ValueId> ForWeights(ir::Builder& b, ValueId lo, ValueId hi, std::vector<ValueId> init,
+                                ValueId weights, int64_t stride, const Turn& turn) {
+  init.push_back(weights);
+  std::vector<ValueId> last = b.For(lo, hi, 1, std::move(init), [&](ValueId i, std::vector<ValueId> carried) {
+    const ValueId pointer = carried.back();
+    carried.pop_back();
+    std::vector<ValueId> next = turn(i, pointer, carried);
+    next.push_back(b.PtrAdd(pointer, b.Index(stride)));
+    return next;
+  });
+  last.pop_back();
+  return last;
+}
+
 // The groups of a block, one a turn. Where a dot's products are added by an instruction of their own, the first turn of
 // sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds take ports that the
 // multiplier needs, that is 2 % of a kernel.
-std::vector<ValueId> ForGroups(
-    ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero, std::vector<ValueId> init,
-    const std::function<std::vector<ValueId>(ValueId, const std::vector<ValueId>&)>& turn) {
+std::vector<ValueId> ForGroups(ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero,
+                               std::vector<ValueId> init, ValueId weights, int64_t stride, const Turn& turn) {
   const bool first_apart = from_zero && !target.fused_dot;
-  if (first_apart) init = turn(b.Index(0), init);
-  return b.For(b.Index(first_apart ? 1 : 0), b.Index(groups), 1, init, turn);
+  if (first_apart) {
+    init = turn(b.Index(0), weights, init);
+    weights = b.PtrAdd(weights, b.Index(stride));
+  }
+  return ForWeights(b, b.Index(first_apart ? 1 : 0), b.Index(groups), std::move(init), weights, stride, turn);
 }
 
 }  // namespace
@@ -129,12 +150,12 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
         const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(block_bytes)));
         const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
         const std::vector<ValueId> dots = ForGroups(
-            b, target, groups, !quads, init, [&](ValueId group, const std::vector<ValueId>& carried) {
+            b, target, groups, !quads, init, w_base, group_weights,
+            [&](ValueId group, ValueId w_group, const std::vector<ValueId>& carried) {
               const ValueId a_group = b.PtrAdd(a_base, b.Mul(group, b.Index(kGroupBytes)));
-              const ValueId w_byte = b.Mul(group, b.Index(group_weights));
               const ValueId weights =
-                  quads ? b.Load(Type::Vector(Scalar::kU8, 64), w_base, w_byte)
-                        : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_base, w_byte), ir::I16x32());
+                  quads ? b.Load(Type::Vector(Scalar::kU8, 64), w_group, b.Index(0))
+                        : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_group, b.Index(0)), ir::I16x32());
               std::vector<ValueId> next;
               for (int64_t r = 0; r < rows; ++r) {
                 const ValueId word = b.Splat(b.Load(ir::I32Type(), a_group, b.Index(r * stride)));
@@ -185,10 +206,10 @@ ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
   const ValueId n = function.AddParam(ir::IndexType(), "n");
   ir::Builder b(module, id);
   const std::vector<ValueId> zero(static_cast<size_t>(tile.rows), b.F32V(0));
-  const std::vector<ValueId> sums =
-      b.For(b.Index(0), n, 1, zero, [&](ValueId k, const std::vector<ValueId>& carried) {
-        ValueId weights =
-            b.Load(Type::Vector(tile.weight, ir::kLanes), w, b.Mul(k, b.Index(tile.w_stride)), tile.lanes);
+  const std::vector<ValueId> sums = ForWeights(
+      b, b.Index(0), n, zero, w, tile.w_stride,
+      [&](ValueId k, ValueId w_k, const std::vector<ValueId>& carried) {
+        ValueId weights = b.Load(Type::Vector(tile.weight, ir::kLanes), w_k, b.Index(0), tile.lanes);
         if (tile.weight != Scalar::kF32) weights = b.Convert(weights, ir::F32x16());
         const ValueId a_k = b.PtrAdd(a, b.Mul(k, b.Index(kFloat)));
         std::vector<ValueId> next;
@@ -231,10 +252,11 @@ ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target,
     const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(2 * ir::kQuantBlock)));
     const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(tile.w_stride)));
     const std::vector<ValueId> zero(static_cast<size_t>(rows), b.I32V(0));
-    const std::vector<ValueId> dots =
-        ForGroups(b, target, kPairs, true, zero, [&](ValueId pair, const std::vector<ValueId>& carried) {
+    const std::vector<ValueId> dots = ForGroups(
+        b, target, kPairs, true, zero, w_base, kPairBytes,
+        [&](ValueId pair, ValueId w_pair, const std::vector<ValueId>& carried) {
           const ValueId a_pair = b.PtrAdd(a_base, b.Mul(pair, b.Index(kGroupBytes)));
-          const ValueId weights = b.Load(ir::I16x32(), w_base, b.Mul(pair, b.Index(kPairBytes)));
+          const ValueId weights = b.Load(ir::I16x32(), w_pair, b.Index(0));
           std::vector<ValueId> next;
           for (int64_t r = 0; r < rows; ++r) {
             const ValueId word = b.Splat(b.Load(ir::I32Type(), a_pair, b.Index(r * tile.a_stride)));

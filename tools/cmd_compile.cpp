@@ -35,7 +35,7 @@ Weights (--weights):
           each other by fingerprint and refuse others.
   embed   in the object or program itself, which must stay below 2 GiB
 
-Code of a 300M model takes 95 to 120 KB a target; the best that the CPU runs is chosen when the model is opened. Weights are
+Code of a 300M model takes 90 to 120 KB a target; the best that the CPU runs is chosen when the model is opened. Weights are
 shared by targets that want them packed alike: by all with i16; with i8 and i7 there are two packings, and
 --target leaves out the one that is not needed (117 MB of a 300M model in q8_0).
 

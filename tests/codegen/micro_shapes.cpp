@@ -37,26 +37,29 @@ void EmitTile(Builder& b, const MicroShape& s, ValueId a, ValueId w, ValueId out
   };
   // One block of 32 k: the integer sums, scaled and added to the rows' f32 sums.
   auto block = [&](ValueId i, const std::vector<ValueId>& carried) {
-    const ValueId a_block = times(i, kBlock * s.element_bytes());
+    const ValueId a_block = b.PtrAdd(a, times(i, kBlock * s.element_bytes()));
     const ValueId w_block = times(i, block_bytes);
     auto accs = Values(s.rows, [&](int row) {
       if (s.pack == 2) return b.I32V(0);
       return b.Splat(b.Load(ir::I32Type(), a, at(times(i, 4), row * s.row_stride() + s.compensations_at())));
     });
+    accs.push_back(b.PtrAdd(w, w_block));
     accs = b.For(zero, b.Index(kBlock / s.pack), 1, accs, [&](ValueId j, const std::vector<ValueId>& acc) {
-      const ValueId w_byte = b.Add(w_block, times(j, group_bytes));
-      if (s.prefetch_ahead != 0) b.Emit(OpKind::kPrefetch, {w, at(w_byte, s.prefetch_ahead)});
+      const ValueId group = acc.back();
+      if (s.prefetch_ahead != 0) b.Emit(OpKind::kPrefetch, {group, b.Index(s.prefetch_ahead)});
       ValueId weights;
       if (s.pack == 2) {
-        weights = b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w, w_byte), ir::I16x32());
+        weights = b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), group, zero), ir::I16x32());
       } else {
-        weights = b.Load(Type::Vector(Scalar::kU8, 64), w, w_byte);
+        weights = b.Load(Type::Vector(Scalar::kU8, 64), group, zero);
       }
-      const ValueId a_byte = b.Add(a_block, times(j, 4));
-      return Values(s.rows, [&](int row) {
-        const ValueId act = b.Load(ir::I32Type(), a, at(a_byte, row * s.row_stride()));
+      const ValueId a_group = b.PtrAdd(a_block, times(j, 4));
+      auto next = Values(s.rows, [&](int row) {
+        const ValueId act = b.Load(ir::I32Type(), a_group, b.Index(row * s.row_stride()));
         return dot(acc[static_cast<size_t>(row)], b.Splat(act), weights);
       });
+      next.push_back(b.PtrAdd(group, b.Index(group_bytes)));
+      return next;
     });
     const ValueId halves = b.Load(Type::Vector(Scalar::kF16, 16), w, at(times(i, 32), s.panel_scales_at()));
     const ValueId w_scale = b.Convert(halves, ir::F32x16());
@@ -103,15 +106,18 @@ ir::Module FloatMicroModule(int rows, int64_t k, Scalar weight) {
   AddMicro(module, "mk", {ir::PtrType(), ir::PtrType(), ir::PtrType()},
            [&](Builder& b, const std::vector<ValueId>& params) {
              const Type weights = Type::Vector(weight, ir::kLanes);
-             const auto zeros = Values(rows, [&](int) { return b.F32V(0); });
+             auto init = Values(rows, [&](int) { return b.F32V(0); });
+             init.push_back(params[1]);
              const auto sums =
-                 b.For(b.Index(0), b.Index(k), 1, zeros, [&](ValueId i, const std::vector<ValueId>& acc) {
-                   ValueId w = b.Load(weights, params[1], b.Mul(i, b.Index(weights.Bytes())));
+                 b.For(b.Index(0), b.Index(k), 1, init, [&](ValueId i, const std::vector<ValueId>& acc) {
+                   ValueId w = b.Load(weights, acc.back(), b.Index(0));
                    if (weight != Scalar::kF32) w = b.Convert(w, ir::F32x16());
-                   return Values(rows, [&](int row) {
-                     const ValueId at = b.Add(b.Mul(i, b.Index(4)), b.Index(row * k * 4));
-                     return b.Fma(b.Splat(b.Load(ir::F32Type(), params[0], at)), w, acc[row]);
+                   const ValueId a = b.PtrAdd(params[0], b.Mul(i, b.Index(4)));
+                   auto next = Values(rows, [&](int row) {
+                     return b.Fma(b.Splat(b.Load(ir::F32Type(), a, b.Index(row * k * 4))), w, acc[row]);
                    });
+                   next.push_back(b.PtrAdd(acc.back(), b.Index(weights.Bytes())));
+                   return next;
                  });
              for (int row = 0; row < rows; ++row) b.Store(sums[row], params[2], b.Index(row * kRowBytes));
            });
