@@ -6,6 +6,7 @@
 
 #include "codegen/object_compiler.h"
 #include "frontend/tensor_data.h"
+#include "ir/numerics.h"
 
 namespace ggufc::compiler {
 namespace {
@@ -79,6 +80,12 @@ const char* ActivationsName(ir::Scalar activations) {
 Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options) {
   return frontend::ImportModel(model.file(), model.config(),
                                {.dims = options.dims, .normalize = options.normalize});
+}
+
+Result<std::string> NumericsOf(const Model& model, const CompileOptions& options) {
+  ASSIGN_OR_RETURN(ir::Module module, ImportGraph(model, options));
+  RETURN_IF_ERROR(WithContext(model.file().path(), passes::RunGraphPasses(module, ContextOf(model, options))));
+  return ir::NumericsOf(module);
 }
 
 passes::PassContext ContextOf(const Model& model, const CompileOptions& options) {

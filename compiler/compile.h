@@ -99,6 +99,8 @@ struct CompiledModel {
 
 // The graph, unchanged, and the graph after all passes. `observer` sees the module after each pass.
 Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options);
+// The versions of the arithmetic that decide the bits of its embeddings (ir/numerics.h).
+Result<std::string> NumericsOf(const Model& model, const CompileOptions& options);
 passes::PassContext ContextOf(const Model& model, const CompileOptions& options);
 Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
                               const passes::PassObserver& observer = {});

@@ -45,24 +45,34 @@ Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext
   return changed;
 }
 
-Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer) {
-  const auto run = [&](PassFn function) -> Status {
-    const PassInfo* pass = nullptr;
-    for (const PassInfo& candidate : kPasses) {
-      if (candidate.run == function) pass = &candidate;
-    }
-    const auto start = std::chrono::steady_clock::now();
-    ASSIGN_OR_RETURN(const bool changed, RunPass(*pass, module, context));
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (observer) RETURN_IF_ERROR(observer({pass, elapsed.count(), changed}, module));
-    return {};
-  };
+namespace {
 
-  // graph
+// Runs the pass whose function is given, and reports it.
+Status RunNamed(PassFn function, ir::Module& module, const PassContext& context, const PassObserver& observer) {
+  const PassInfo* pass = nullptr;
+  for (const PassInfo& candidate : kPasses) {
+    if (candidate.run == function) pass = &candidate;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  ASSIGN_OR_RETURN(const bool changed, RunPass(*pass, module, context));
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  return observer ? observer({pass, elapsed.count(), changed}, module) : Status();
+}
+
+}  // namespace
+
+Status RunGraphPasses(ir::Module& module, const PassContext& context, const PassObserver& observer) {
+  const auto run = [&](PassFn function) { return RunNamed(function, module, context, observer); };
   RETURN_IF_ERROR(run(FoldScales));
   RETURN_IF_ERROR(run(MergeLinears));
   RETURN_IF_ERROR(run(QuantizeActivations));
   RETURN_IF_ERROR(run(RopeTables));
+  return {};
+}
+
+Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer) {
+  const auto run = [&](PassFn function) { return RunNamed(function, module, context, observer); };
+  RETURN_IF_ERROR(RunGraphPasses(module, context, observer));
   RETURN_IF_ERROR(run(Fuse));
   // kernel
   RETURN_IF_ERROR(run(AssignLayouts));

@@ -23,6 +23,10 @@ using PassObserver = std::function<Status(const PassReport&, const ir::Module&)>
 // One pass, then the verifier; the error names the pass.
 Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext& context);
 
+// The passes that decide the arithmetic of each op; the rest decides only where and in which order it is done. The module
+// stays at the graph stage.
+Status RunGraphPasses(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
+
 // Graph stage to loop stage, ready for code generation.
 Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
 
