@@ -8,7 +8,7 @@
 #include <map>
 #include <memory>
 
-#include "compiler/compile.h"
+#include "driver/compile.h"
 #include "frontend/synth.h"
 #include "micro_benchmarks.h"
 
@@ -20,13 +20,13 @@ constexpr uint32_t kVocabulary = 1000;
 // A model of one layer, and engines of it, made when first asked for.
 class OneLayer {
  public:
-  compiler::Engine& EngineFor(const codegen::Target& target, ir::Scalar activations) {
+  driver::Engine& EngineFor(const codegen::Target& target, ir::Scalar activations) {
     if (model_ == nullptr) OpenModel();
-    std::unique_ptr<compiler::Engine>& engine = engines_[{&target, activations}];
+    std::unique_ptr<driver::Engine>& engine = engines_[{&target, activations}];
     if (engine == nullptr) {
-      engine = ValueOf(compiler::Engine::Load(
+      engine = ValueOf(driver::Engine::Load(
           *model_,
-          ValueOf(compiler::Compile(*model_, {.target = &target, .activations = activations, .emit = {}})),
+          ValueOf(driver::Compile(*model_, {.target = &target, .activations = activations, .emit = {}})),
           {.threads = 1, .profile = true}));
     }
     return *engine;
@@ -41,13 +41,13 @@ class OneLayer {
     if (const Status written = frontend::WriteSyntheticModel(options, std::nullopt, path); !written) {
       Fail(written.error().message);
     }
-    Result<std::unique_ptr<compiler::Model>> model = compiler::Model::Open(path);
+    Result<std::unique_ptr<driver::Model>> model = driver::Model::Open(path);
     unlink(path.c_str());
     model_ = ValueOf(std::move(model));
   }
 
-  std::unique_ptr<compiler::Model> model_;
-  std::map<std::pair<const codegen::Target*, ir::Scalar>, std::unique_ptr<compiler::Engine>> engines_;
+  std::unique_ptr<driver::Model> model_;
+  std::map<std::pair<const codegen::Target*, ir::Scalar>, std::unique_ptr<driver::Engine>> engines_;
 };
 
 // Index of the step that calls `kernel`.
@@ -58,7 +58,7 @@ size_t StepOf(const runtime::Program& program, std::string_view kernel) {
   Fail(fmt::format("the model has no kernel @{}", kernel));
 }
 
-void Run(benchmark::State& state, compiler::Engine& engine, int32_t tokens) {
+void Run(benchmark::State& state, driver::Engine& engine, int32_t tokens) {
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < tokens; ++i) ids.push_back((i * 37 + 5) % static_cast<int32_t>(kVocabulary));
   std::vector<float> out(static_cast<size_t>(engine.dims()));
@@ -98,8 +98,8 @@ void RegisterLayerProducts() {
     if (!codegen::HostRuns(target)) continue;
     for (const ir::Scalar activations : {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7}) {
       for (const int32_t tokens : kTokenCounts) {
-        const std::string name = fmt::format("layer/{}/{}/tokens{}", target.name(),
-                                             compiler::ActivationsName(activations), tokens);
+        const std::string name =
+            fmt::format("layer/{}/{}/tokens{}", target.name(), driver::ActivationsName(activations), tokens);
         benchmark::RegisterBenchmark(name.c_str(), [=, &target](benchmark::State& state) {
           Run(state, layer->EngineFor(target, activations), tokens);
         })->UseManualTime();

@@ -11,12 +11,12 @@
 #include "codegen/jit.h"
 #include "codegen/object_compiler.h"
 #include "micro_benchmarks.h"
-#include "passes/kernel_shape.h"
-#include "passes/simplify.h"
-#include "passes/tile_micro.h"
-#include "passes/tile_rows.h"
+#include "passes/kernel/kernel_shape.h"
+#include "passes/loop/simplify.h"
+#include "passes/lower/tile_micro.h"
+#include "passes/lower/tile_rows.h"
 #include "run_kernel.h"
-#include "runtime/memory.h"
+#include "runtime/exec/memory.h"
 
 namespace ggufc::bench {
 namespace {

@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "codegen/backend.h"
-#include "codegen/emitter.h"
-#include "runtime/code.h"
+#include "codegen/emit/emitter.h"
+#include "runtime/api/code.h"
 #include "support/check.h"
 
 namespace ggufc::codegen {
@@ -22,7 +22,7 @@ constexpr uint64_t kPage = 4096;
 
 std::string Prefix(const ArtifactTarget& part) { return fmt::format("{}.", part.target->name()); }
 
-// The structs of runtime/code.h as constants of an LLVM module.
+// The structs of runtime/api/code.h as constants of an LLVM module.
 class DescriptorBuilder {
  public:
   DescriptorBuilder(llvm::Module& module, const ArtifactCode& code)

@@ -1,5 +1,5 @@
 // The object file of a model that is compiled ahead of time: kernels of several targets, and the data through which
-// the runtime finds them (runtime/code.h).
+// the runtime finds them (runtime/api/code.h).
 //
 //   NAME_code   ggufc_code, hidden: fingerprint, targets with their serialised programs and kernel pointers
 //   NAME_open   ggufc_status NAME_open(const char*, const ggufc_options*, ggufc_model**): ggufc_open_code(&NAME_code, ...)
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "codegen/target.h"
-#include "ir/module.h"
+#include "ir/core/module.h"
 #include "support/result.h"
 
 namespace ggufc::codegen {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "codegen/emitter.h"
+#include "codegen/emit/emitter.h"
 #include "codegen/target.h"
-#include "ir/module.h"
+#include "ir/core/module.h"
 #include "support/result.h"
 
 namespace ggufc::codegen {

@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
-#include "ir/target_info.h"
-#include "runtime/cpu_features.h"
+#include "ir/core/target_info.h"
+#include "runtime/sys/cpu_features.h"
 #include "support/result.h"
 
 namespace ggufc::codegen {

@@ -6,11 +6,11 @@
 #include <span>
 #include <vector>
 
-#include "frontend/gemma_limits.h"
-#include "frontend/gguf_writer.h"
-#include "frontend/tensor_data.h"
-#include "frontend/token_table.h"
-#include "frontend/vocabulary.h"
+#include "frontend/arch/gemma_limits.h"
+#include "frontend/gguf/gguf_writer.h"
+#include "frontend/gguf/tensor_data.h"
+#include "frontend/tokenizer/token_table.h"
+#include "frontend/tokenizer/vocabulary.h"
 
 namespace ggufc::frontend {
 namespace {

@@ -17,7 +17,7 @@
 #include <optional>
 #include <string>
 
-#include "frontend/gguf_format.h"
+#include "frontend/gguf/gguf_format.h"
 #include "support/result.h"
 
 namespace ggufc::frontend {

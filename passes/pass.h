@@ -2,8 +2,8 @@
 // says what in the module it cannot handle. passes.def lists all passes; pipeline.cpp calls them in order.
 #pragma once
 
-#include "ir/module.h"
-#include "ir/target_info.h"
+#include "ir/core/module.h"
+#include "ir/core/target_info.h"
 #include "support/result.h"
 
 namespace ggufc::passes {

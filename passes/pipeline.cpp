@@ -2,17 +2,17 @@
 
 #include <chrono>
 
-#include "ir/verifier.h"
-#include "passes/assign_layouts.h"
-#include "passes/fold_scales.h"
-#include "passes/fuse.h"
-#include "passes/merge_linears.h"
-#include "passes/parallelize.h"
-#include "passes/plan_memory.h"
-#include "passes/quantize_activations.h"
-#include "passes/rope_tables.h"
-#include "passes/simplify.h"
-#include "passes/tile.h"
+#include "ir/verify/verifier.h"
+#include "passes/graph/fold_scales.h"
+#include "passes/graph/fuse.h"
+#include "passes/graph/merge_linears.h"
+#include "passes/graph/quantize_activations.h"
+#include "passes/graph/rope_tables.h"
+#include "passes/kernel/assign_layouts.h"
+#include "passes/loop/parallelize.h"
+#include "passes/loop/plan_memory.h"
+#include "passes/loop/simplify.h"
+#include "passes/lower/tile.h"
 
 namespace ggufc::passes {
 namespace {
@@ -48,7 +48,8 @@ Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext
 namespace {
 
 // Runs the pass whose function is given, and reports it.
-Status RunNamed(PassFn function, ir::Module& module, const PassContext& context, const PassObserver& observer) {
+Status RunNamed(PassFn function, ir::Module& module, const PassContext& context,
+                const PassObserver& observer) {
   const PassInfo* pass = nullptr;
   for (const PassInfo& candidate : kPasses) {
     if (candidate.run == function) pass = &candidate;

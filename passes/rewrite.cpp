@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ir/infer.h"
+#include "ir/verify/infer.h"
 #include "support/check.h"
 
 namespace ggufc::passes {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "ir/module.h"
+#include "ir/core/module.h"
 
 namespace ggufc::passes {
 

@@ -32,7 +32,7 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}
 
 # What works with threads: temporary files and signals (support), the thread pool and the executor (runtime), one handle in
 # many threads (abi), one answer for any number of threads (of the compiler's tests).
-threaded_folders=(support runtime abi compiler)
+threaded_folders=(support runtime abi driver)
 
 run() {
   local preset=$1
@@ -58,7 +58,7 @@ for half in $halves; do
   else
     scripts/build.sh tsan --target "${threaded_folders[@]/%/_test}"
     run tsan -L '^(support|runtime|abi)$' "${ctest_options[@]}" || status=1
-    run tsan -L '^compiler$' -R OneAnswer "${ctest_options[@]}" || status=1
+    run tsan -L '^driver$' -R OneAnswer "${ctest_options[@]}" || status=1
   fi
 done
 exit $status

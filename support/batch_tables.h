@@ -32,10 +32,10 @@ struct QueryTileEntry {
 };
 
 struct BatchTables {
-  std::vector<int32_t> positions;          // [T] a token's position in its sequence
-  std::vector<int32_t> key_slots;          // [T] a token's key slot in the batch
-  std::vector<SequenceEntry> sequences;    // [B]
-  std::vector<QueryTileEntry> query_tiles; // [Q], by sequence and position
+  std::vector<int32_t> positions;           // [T] a token's position in its sequence
+  std::vector<int32_t> key_slots;           // [T] a token's key slot in the batch
+  std::vector<SequenceEntry> sequences;     // [B]
+  std::vector<QueryTileEntry> query_tiles;  // [Q], by sequence and position
   int64_t tokens = 0;
 };
 

@@ -19,7 +19,7 @@ inline std::string CheckMessage() { return {}; }
 
 }  // namespace ggufc
 
-#define CHECK(condition, ...)                                                                            \
-  (static_cast<bool>(condition)                                                                          \
-       ? static_cast<void>(0)                                                                            \
+#define CHECK(condition, ...)   \
+  (static_cast<bool>(condition) \
+       ? static_cast<void>(0)   \
        : ::ggufc::CheckFailed(__FILE__, __LINE__, #condition, ::ggufc::CheckMessage(__VA_ARGS__)))

@@ -12,7 +12,7 @@
 namespace ggufc {
 
 // What an error is about, for callers that have to tell errors apart: the status codes of the C interface
-// (runtime/ggufc.h) are these. Most errors never get there and stay kInvalid.
+// (runtime/api/ggufc.h) are these. Most errors never get there and stay kInvalid.
 enum class ErrorKind : uint8_t {
   kInvalid,         // an argument, or the contents of what was read
   kIo,              // the system could not read or write
@@ -65,13 +65,14 @@ template <typename T>
 #define GGUFC_CONCAT(a, b) GGUFC_CONCAT_INNER(a, b)
 
 // ASSIGN_OR_RETURN(auto file, Open(path));  RETURN_IF_ERROR(Check(file));
-#define GGUFC_ASSIGN_OR_RETURN(tmp, decl, expr)                            \
-  auto tmp = (expr);                                                       \
+#define GGUFC_ASSIGN_OR_RETURN(tmp, decl, expr)                              \
+  auto tmp = (expr);                                                         \
   if (!tmp) return ::tl::unexpected<::ggufc::Error>(std::move(tmp.error())); \
   decl = std::move(*tmp)
-#define ASSIGN_OR_RETURN(decl, ...) GGUFC_ASSIGN_OR_RETURN(GGUFC_CONCAT(result_, __COUNTER__), decl, (__VA_ARGS__))
-#define RETURN_IF_ERROR(...)                                                                \
-  do {                                                                                      \
-    if (auto status_ = (__VA_ARGS__); !status_)                                             \
-      return ::tl::unexpected<::ggufc::Error>(std::move(status_.error()));                  \
+#define ASSIGN_OR_RETURN(decl, ...) \
+  GGUFC_ASSIGN_OR_RETURN(GGUFC_CONCAT(result_, __COUNTER__), decl, (__VA_ARGS__))
+#define RETURN_IF_ERROR(...)                                               \
+  do {                                                                     \
+    if (auto status_ = (__VA_ARGS__); !status_)                            \
+      return ::tl::unexpected<::ggufc::Error>(std::move(status_.error())); \
   } while (false)

@@ -1,7 +1,7 @@
 #ifndef GGUFC_TESTS_C_CALLER_H
 #define GGUFC_TESTS_C_CALLER_H
 
-#include "runtime/ggufc.h"
+#include "runtime/api/ggufc.h"
 
 #ifdef __cplusplus
 extern "C" {

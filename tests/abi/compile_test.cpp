@@ -13,7 +13,7 @@
 
 #include "compiled_code.h"
 #include "in_child.h"
-#include "runtime/ggufc_compiler.h"
+#include "runtime/api/ggufc_compiler.h"
 
 namespace ggufc::testing {
 namespace {

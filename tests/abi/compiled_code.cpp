@@ -3,10 +3,10 @@
 #include <cstring>
 #include <fstream>
 
-#include "compiler/fingerprint.h"
-#include "frontend/gguf_reader.h"
-#include "runtime/program_format.h"
-#include "runtime/weight_packer.h"
+#include "driver/fingerprint.h"
+#include "frontend/gguf/gguf_reader.h"
+#include "runtime/exec/weight_packer.h"
+#include "runtime/store/program_format.h"
 #include "support/hash.h"
 
 namespace ggufc::testing {
@@ -63,18 +63,18 @@ runtime::PageMemory BuildImage(const ImageParts& parts) {
 }
 
 CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options) {
-  model_ = Value(compiler::Model::Open(model.find('/') == std::string::npos ? DataPath(model) : model));
+  model_ = Value(driver::Model::Open(model.find('/') == std::string::npos ? DataPath(model) : model));
   const frontend::GgufFile& file = model_->file();
   const frontend::ModelConfig& config = model_->config();
-  compiler::CompileOptions compile;
+  driver::CompileOptions compile;
   compile.activations = options.activations;
-  parts.fingerprint = Value(runtime::ParseFingerprint(Value(compiler::Fingerprint(*model_, compile))));
+  parts.fingerprint = Value(runtime::ParseFingerprint(Value(driver::Fingerprint(*model_, compile))));
 
   runtime::SetText(parts.info.name, "a tiny model");
   runtime::SetText(parts.info.architecture, config.architecture);
-  runtime::SetText(parts.info.activations, compiler::ActivationsName(options.activations));
+  runtime::SetText(parts.info.activations, driver::ActivationsName(options.activations));
   runtime::SetText(parts.info.compiler_version, "0.1.0");
-  parts.info.numerics_version = compiler::kNumericsVersion;
+  parts.info.numerics_version = driver::kNumericsVersion;
   parts.info.normalize = 1;
   parts.info.layers = config.layers;
   parts.info.dims = parts.info.full_dims = config.output_dim;
@@ -99,9 +99,9 @@ CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options)
   std::ranges::copy(parts.fingerprint, code.fingerprint);
   for (const std::string& name : options.targets) {
     compile.target = Value(codegen::FindTarget(name));
-    compiler::CompiledModel compiled = Value(compiler::Compile(*model_, compile));
+    driver::CompiledModel compiled = Value(driver::Compile(*model_, compile));
     AddTarget(compiled);
-    engine_ = Value(compiler::Engine::Load(*model_, std::move(compiled), {.threads = 1}));
+    engine_ = Value(driver::Engine::Load(*model_, std::move(compiled), {.threads = 1}));
   }
   code.targets = targets.data();
   code.target_count = static_cast<uint32_t>(targets.size());
@@ -110,7 +110,7 @@ CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options)
   Embed();
 }
 
-void CompiledCode::AddTarget(const compiler::CompiledModel& compiled) {
+void CompiledCode::AddTarget(const driver::CompiledModel& compiled) {
   auto own = std::make_unique<Target>();
   own->name = compiled.target->name();
   own->program = runtime::SerializeProgram(compiled.built.program);

@@ -1,5 +1,5 @@
 // Ahead-of-time models for the tests of the C interface, without compiling files: the code is generated in this
-// process, the structs that an object file would define (runtime/code.h) are filled by hand, and the image is put
+// process, the structs that an object file would define (runtime/api/code.h) are filled by hand, and the image is put
 // together in memory, by other code than the compiler's. Everything can be changed before it is opened.
 #pragma once
 
@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "codegen/jit.h"
-#include "compiler/compile.h"
-#include "runtime/code.h"
-#include "runtime/image_format.h"
-#include "runtime/memory.h"
-#include "runtime/model_info.h"
+#include "driver/compile.h"
+#include "runtime/api/code.h"
+#include "runtime/exec/memory.h"
+#include "runtime/store/image_format.h"
+#include "runtime/store/model_info.h"
 #include "support/check.h"
 
 namespace ggufc::testing {
@@ -82,10 +82,10 @@ class CompiledCode {
     std::vector<ggufc_kernel_fn> kernels;
     std::unique_ptr<codegen::LoadedCode> code;
   };
-  void AddTarget(const compiler::CompiledModel& compiled);
+  void AddTarget(const driver::CompiledModel& compiled);
 
-  std::unique_ptr<compiler::Model> model_;
-  std::unique_ptr<compiler::Engine> engine_;
+  std::unique_ptr<driver::Model> model_;
+  std::unique_ptr<driver::Engine> engine_;
   std::vector<std::unique_ptr<Target>> own_;
   runtime::PageMemory image_;
 };

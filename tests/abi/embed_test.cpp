@@ -6,8 +6,8 @@
 
 #include "c_caller.h"
 #include "compiled_code.h"
-#include "runtime/c_api.h"
-#include "runtime/prompts.h"
+#include "runtime/api/c_api.h"
+#include "runtime/text/prompts.h"
 
 namespace ggufc::testing {
 namespace {

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "compiled_code.h"
-#include "runtime/c_api.h"
-#include "runtime/program_format.h"
+#include "runtime/api/c_api.h"
+#include "runtime/store/program_format.h"
 
 namespace ggufc::testing {
 namespace {

@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "compiled_code.h"
-#include "runtime/open_code.h"
+#include "runtime/api/open_code.h"
 
 namespace ggufc::testing {
 namespace {

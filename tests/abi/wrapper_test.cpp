@@ -6,8 +6,8 @@
 #include <type_traits>
 
 #include "open_tiny.h"
-#include "runtime/ggufc.hpp"
-#include "runtime/ggufc_compiler.hpp"
+#include "runtime/api/ggufc.hpp"
+#include "runtime/api/ggufc_compiler.hpp"
 
 namespace {
 

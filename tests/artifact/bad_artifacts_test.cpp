@@ -7,9 +7,9 @@
 #include <functional>
 
 #include "artifact_test.h"
-#include "runtime/image_format.h"
-#include "runtime/model_info.h"
-#include "runtime/tokenizer_tables.h"
+#include "runtime/store/image_format.h"
+#include "runtime/store/model_info.h"
+#include "runtime/text/tokenizer_tables.h"
 #include "support/hash.h"
 
 namespace ggufc::testing {

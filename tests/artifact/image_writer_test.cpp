@@ -1,5 +1,5 @@
 // Images as the compiler writes them and the runtime reads them.
-#include "compiler/image_writer.h"
+#include "driver/aot/image_writer.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,14 +8,14 @@
 #include <filesystem>
 #include <fstream>
 
-#include "runtime/image.h"
+#include "runtime/store/image.h"
 #include "support/hash.h"
 
 namespace ggufc::testing {
 namespace {
 
-using compiler::ImageWriter;
-using compiler::PlannedSection;
+using driver::ImageWriter;
+using driver::PlannedSection;
 using runtime::SectionKind;
 
 constexpr runtime::FingerprintBytes kFingerprint = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255};
@@ -71,7 +71,7 @@ class ImageWriterTest : public ::testing::Test {
 
 TEST_F(ImageWriterTest, TheRuntimeReadsWhatWasWritten) {
   const std::string bytes = Write(0, 100'000);
-  EXPECT_EQ(bytes.size(), compiler::ImageBytes(planned_));
+  EXPECT_EQ(bytes.size(), driver::ImageBytes(planned_));
   const auto image = runtime::Image::Open(path_);
   ASSERT_TRUE(image) << image.error().message;
   EXPECT_EQ(image->fingerprint(), kFingerprint);

@@ -11,10 +11,10 @@
 #include "codegen/artifact_object.h"
 #include "codegen/jit.h"
 #include "codegen/object_compiler.h"
-#include "compiler/artifact_plan.h"
+#include "driver/aot/artifact_plan.h"
 #include "elf_object.h"
-#include "runtime/code.h"
-#include "runtime/program_format.h"
+#include "runtime/api/code.h"
+#include "runtime/store/program_format.h"
 
 namespace ggufc::testing {
 namespace {
@@ -29,21 +29,21 @@ T Value(Result<T> result) {
 }
 
 struct Planned {
-  std::unique_ptr<compiler::Model> model;
-  compiler::ArtifactPlan plan;
+  std::unique_ptr<driver::Model> model;
+  driver::ArtifactPlan plan;
   codegen::ArtifactCode code;
 };
 
 Planned PlanFor(const std::string& file, ir::Scalar activations) {
   Planned planned;
-  planned.model = Value(compiler::Model::Open(std::string(GGUFC_TEST_DATA) + "/" + file));
+  planned.model = Value(driver::Model::Open(std::string(GGUFC_TEST_DATA) + "/" + file));
   std::vector<const codegen::Target*> targets;
   for (const codegen::Target& target : codegen::Targets()) targets.push_back(&target);
-  compiler::CompileOptions options;
+  driver::CompileOptions options;
   options.activations = activations;
-  planned.plan = Value(compiler::PlanArtifact(*planned.model, options, targets));
+  planned.plan = Value(driver::PlanArtifact(*planned.model, options, targets));
   planned.code.name = "tiny";
-  for (const compiler::TargetPlan& part : planned.plan.targets) {
+  for (const driver::TargetPlan& part : planned.plan.targets) {
     planned.code.targets.push_back({part.lowered.target, &part.lowered.module, part.program.kernels,
                                     runtime::SerializeProgram(part.program), part.layout});
   }
@@ -120,7 +120,7 @@ TEST_P(MachineCode, IsThatOfEachTargetAlone) {
   const std::string assembly = Value(codegen::PrintArtifactAssembly(planned.code));
   const ElfObject object(bytes);
   size_t compared = 0;
-  for (const compiler::TargetPlan& part : planned.plan.targets) {
+  for (const driver::TargetPlan& part : planned.plan.targets) {
     const codegen::Target& target = *part.lowered.target;
     SCOPED_TRACE(target.name());
     const std::string prefix = target.info.name + ".";
@@ -212,7 +212,7 @@ TEST(ArtifactObject, DescriptorIsWhatTheRuntimeReads) {
   ASSERT_EQ(code.target_count, planned.plan.targets.size());
   for (size_t i = 0; i < code.target_count; ++i) {
     const ggufc_code_target& target = code.targets[i];
-    const compiler::TargetPlan& part = planned.plan.targets[i];
+    const driver::TargetPlan& part = planned.plan.targets[i];
     EXPECT_EQ(target.name, part.lowered.target->name());
     EXPECT_EQ(target.features, codegen::RequiredFeatures(*part.lowered.target));
     EXPECT_EQ(target.layout, part.layout);
@@ -254,7 +254,7 @@ TEST(ArtifactPlan, TargetsShareWeightsWhereTheyPackAlike) {
   const auto layouts = [](ir::Scalar activations) {
     const Planned planned = PlanFor("tiny-q8_0.gguf", activations);
     std::vector<uint64_t> ids;
-    for (const compiler::TargetPlan& part : planned.plan.targets) ids.push_back(part.layout);
+    for (const driver::TargetPlan& part : planned.plan.targets) ids.push_back(part.layout);
     EXPECT_EQ(ids.size(), 4u);
     return std::pair(ids, planned.plan.weights.size());
   };

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "artifact_test.h"
-#include "runtime/ggufc.h"
+#include "runtime/api/ggufc.h"
 
 namespace ggufc::testing {
 namespace {

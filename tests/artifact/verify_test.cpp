@@ -10,7 +10,7 @@
 #include <random>
 
 #include "artifact_test.h"
-#include "runtime/image_format.h"
+#include "runtime/store/image_format.h"
 
 namespace ggufc::testing {
 namespace {

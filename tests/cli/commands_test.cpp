@@ -1,9 +1,9 @@
 // tokenize, inspect, dump, synth, bench and help.
 #include <gmock/gmock.h>
 
-#include "ir/parser.h"
-#include "ir/printer.h"
-#include "ir/verifier.h"
+#include "ir/text/parser.h"
+#include "ir/text/printer.h"
+#include "ir/verify/verifier.h"
 #include "run_ggufc.h"
 
 namespace ggufc::testing {

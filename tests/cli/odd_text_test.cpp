@@ -4,7 +4,7 @@
 #include <cstring>
 #include <functional>
 
-#include "frontend/gguf_reader.h"
+#include "frontend/gguf/gguf_reader.h"
 #include "run_ggufc.h"
 
 namespace ggufc::testing {

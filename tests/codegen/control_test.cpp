@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "run_kernel.h"
 
 namespace ggufc::testing {

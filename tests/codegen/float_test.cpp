@@ -7,7 +7,7 @@
 #include <cstring>
 #include <random>
 
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "run_kernel.h"
 
 namespace ggufc::testing {

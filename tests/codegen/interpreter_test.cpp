@@ -1,5 +1,5 @@
 // Generated code against the interpreter of the loop stage: equal to the last bit, on every target.
-#include "ir/interpreter.h"
+#include "ir/interpret/interpreter.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <random>
 
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "kitchen_sink.h"
 #include "run_kernel.h"
 

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "run_kernel.h"
 #include "support/check.h"
 

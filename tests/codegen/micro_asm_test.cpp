@@ -4,7 +4,7 @@
 
 #include "asm_check.h"
 #include "codegen/object_compiler.h"
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "micro_shapes.h"
 #include "run_kernel.h"
 #include "support/check.h"

@@ -10,7 +10,7 @@
 #include "asm_check.h"
 #include "codegen/jit.h"
 #include "codegen/object_compiler.h"
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "kitchen_sink.h"
 #include "micro_shapes.h"
 #include "run_kernel.h"

@@ -10,7 +10,7 @@
 #include <limits>
 #include <random>
 
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "run_kernel.h"
 
 namespace ggufc::testing {

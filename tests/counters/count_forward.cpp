@@ -13,13 +13,13 @@
 #include <string>
 #include <string_view>
 
-#include "compiler/compile.h"
+#include "driver/compile.h"
 #include "frontend/synth.h"
 
 using namespace ggufc;
 
 // What `valgrind --toggle-collect` names; hence plain and never inlined.
-extern "C" __attribute__((noinline)) void CountedForward(compiler::Engine* engine, const int32_t* ids,
+extern "C" __attribute__((noinline)) void CountedForward(driver::Engine* engine, const int32_t* ids,
                                                          int32_t tokens, float* out, bool* good) {
   *good = engine->Run({ids, static_cast<size_t>(tokens)}, {&tokens, 1}, out).has_value();
 }
@@ -34,20 +34,20 @@ std::string ObjectPath(const std::string& dir, std::string_view mode) {
   return fmt::format("{}/{}.o", dir, mode);
 }
 
-Result<compiler::CompileOptions> Options(std::string_view mode) {
-  compiler::CompileOptions options;
+Result<driver::CompileOptions> Options(std::string_view mode) {
+  driver::CompileOptions options;
   ASSIGN_OR_RETURN(options.target, codegen::FindTarget("avx2"));
-  ASSIGN_OR_RETURN(options.activations, compiler::ParseActivations(mode));
+  ASSIGN_OR_RETURN(options.activations, driver::ParseActivations(mode));
   return options;
 }
 
 Status Prepare(const std::string& dir) {
   const frontend::SynthOptions synth{.layers = 2, .vocab = kVocabulary};
   RETURN_IF_ERROR(frontend::WriteSyntheticModel(synth, std::nullopt, ModelPath(dir)));
-  ASSIGN_OR_RETURN(const auto model, compiler::Model::Open(ModelPath(dir)));
+  ASSIGN_OR_RETURN(const auto model, driver::Model::Open(ModelPath(dir)));
   for (const char* mode : {"i16", "i7"}) {
-    ASSIGN_OR_RETURN(const compiler::CompileOptions options, Options(mode));
-    ASSIGN_OR_RETURN(const compiler::CompiledModel compiled, compiler::Compile(*model, options));
+    ASSIGN_OR_RETURN(const driver::CompileOptions options, Options(mode));
+    ASSIGN_OR_RETURN(const driver::CompiledModel compiled, driver::Compile(*model, options));
     std::ofstream file(ObjectPath(dir, mode), std::ios::binary);
     file.write(reinterpret_cast<const char*>(compiled.object.data()),
                static_cast<std::streamsize>(compiled.object.size()));
@@ -56,16 +56,16 @@ Status Prepare(const std::string& dir) {
   return {};
 }
 
-// compiler::Compile, with the object that Prepare wrote in the place of code generation.
-Result<compiler::CompiledModel> Compiled(const compiler::Model& model, const std::string& dir,
-                                         std::string_view mode) {
-  ASSIGN_OR_RETURN(const compiler::CompileOptions options, Options(mode));
-  compiler::CompiledModel compiled;
+// driver::Compile, with the object that Prepare wrote in the place of code generation.
+Result<driver::CompiledModel> Compiled(const driver::Model& model, const std::string& dir,
+                                       std::string_view mode) {
+  ASSIGN_OR_RETURN(const driver::CompileOptions options, Options(mode));
+  driver::CompiledModel compiled;
   compiled.target = options.target;
-  ASSIGN_OR_RETURN(compiled.module, compiler::ImportGraph(model, options));
-  RETURN_IF_ERROR(passes::RunPipeline(compiled.module, compiler::ContextOf(model, options)));
-  ASSIGN_OR_RETURN(compiled.built, compiler::BuildProgram(compiled.module, model.file(), model.config().vocab,
-                                                          model.config().context_length));
+  ASSIGN_OR_RETURN(compiled.module, driver::ImportGraph(model, options));
+  RETURN_IF_ERROR(passes::RunPipeline(compiled.module, driver::ContextOf(model, options)));
+  ASSIGN_OR_RETURN(compiled.built, driver::BuildProgram(compiled.module, model.file(), model.config().vocab,
+                                                        model.config().context_length));
   std::ifstream file(ObjectPath(dir, mode), std::ios::binary);
   compiled.object.assign(std::istreambuf_iterator<char>(file), {});
   if (compiled.object.empty()) return Err("{}: cannot be read", ObjectPath(dir, mode));
@@ -73,9 +73,9 @@ Result<compiler::CompiledModel> Compiled(const compiler::Model& model, const std
 }
 
 Status Run(const std::string& dir, std::string_view mode) {
-  ASSIGN_OR_RETURN(const auto model, compiler::Model::Open(ModelPath(dir)));
-  ASSIGN_OR_RETURN(compiler::CompiledModel compiled, Compiled(*model, dir, mode));
-  ASSIGN_OR_RETURN(const auto engine, compiler::Engine::Load(*model, std::move(compiled), {.threads = 1}));
+  ASSIGN_OR_RETURN(const auto model, driver::Model::Open(ModelPath(dir)));
+  ASSIGN_OR_RETURN(driver::CompiledModel compiled, Compiled(*model, dir, mode));
+  ASSIGN_OR_RETURN(const auto engine, driver::Engine::Load(*model, std::move(compiled), {.threads = 1}));
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < kTokens; ++i) ids.push_back((i * 37 + 5) % static_cast<int32_t>(kVocabulary));
   std::vector<float> out(static_cast<size_t>(engine->dims()));

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/program.h"
+#include "runtime/exec/program.h"
 #include "support/result.h"
 
 namespace ggufc::emulator {

@@ -13,8 +13,8 @@
 
 #include "case_file.h"
 #include "kernel_table.h"
-#include "runtime/executor.h"
-#include "runtime/memory.h"
+#include "runtime/exec/executor.h"
+#include "runtime/exec/memory.h"
 
 namespace ggufc::emulator {
 namespace {

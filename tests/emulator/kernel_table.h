@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "runtime/program.h"
+#include "runtime/exec/program.h"
 
 namespace ggufc::emulator {
 

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "case_file.h"
-#include "compiler/compile.h"
+#include "driver/compile.h"
 
 namespace ggufc::emulator {
 namespace {
@@ -39,12 +39,12 @@ Status WriteFile(const std::string& path, const void* data, size_t size) {
 
 Result<Case> MakeCase(const Source& source, const std::string& data, const std::string& out,
                       std::string& table) {
-  ASSIGN_OR_RETURN(const auto model, compiler::Model::Open(data + "/" + source.model));
-  compiler::CompileOptions options;
+  ASSIGN_OR_RETURN(const auto model, driver::Model::Open(data + "/" + source.model));
+  driver::CompileOptions options;
   options.activations = source.activations;
   options.emit.symbol_prefix = std::string(source.name) + ".";
   ASSIGN_OR_RETURN(options.target, codegen::FindTarget("avx512vnni"));
-  ASSIGN_OR_RETURN(const compiler::CompiledModel compiled, compiler::Compile(*model, options));
+  ASSIGN_OR_RETURN(const driver::CompiledModel compiled, driver::Compile(*model, options));
   RETURN_IF_ERROR(
       WriteFile(fmt::format("{}/{}.o", out, source.name), compiled.object.data(), compiled.object.size()));
 
@@ -61,8 +61,8 @@ Result<Case> MakeCase(const Source& source, const std::string& data, const std::
   }
 
   ASSIGN_OR_RETURN(options.target, codegen::FindTarget("generic"));
-  ASSIGN_OR_RETURN(compiler::CompiledModel generic, compiler::Compile(*model, options));
-  ASSIGN_OR_RETURN(const auto engine, compiler::Engine::Load(*model, std::move(generic), {.threads = 1}));
+  ASSIGN_OR_RETURN(driver::CompiledModel generic, driver::Compile(*model, options));
+  ASSIGN_OR_RETURN(const auto engine, driver::Engine::Load(*model, std::move(generic), {.threads = 1}));
   std::mt19937_64 random(1);
   for (const auto& lengths : Lengths()) {
     Batch batch;

@@ -1,6 +1,6 @@
 // The import of gemma-embedding models: the graph computes what the reference computes, and files that are
 // not such models are refused.
-#include "frontend/gemma_embedding.h"
+#include "frontend/arch/gemma_embedding.h"
 
 #include <gmock/gmock.h>
 
@@ -9,10 +9,10 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "ir/interpreter.h"
-#include "ir/parser.h"
-#include "ir/printer.h"
-#include "ir/verifier.h"
+#include "ir/interpret/interpreter.h"
+#include "ir/text/parser.h"
+#include "ir/text/printer.h"
+#include "ir/verify/verifier.h"
 #include "model_file.h"
 #include "test_files.h"
 

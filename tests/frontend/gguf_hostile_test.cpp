@@ -5,9 +5,9 @@
 #include <functional>
 #include <random>
 
-#include "frontend/gguf_reader.h"
-#include "frontend/tensor_data.h"
-#include "frontend/vocabulary.h"
+#include "frontend/gguf/gguf_reader.h"
+#include "frontend/gguf/tensor_data.h"
+#include "frontend/tokenizer/vocabulary.h"
 #include "test_files.h"
 
 namespace ggufc::frontend {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "frontend/gguf_reader.h"
-#include "frontend/gguf_writer.h"
+#include "frontend/gguf/gguf_reader.h"
+#include "frontend/gguf/gguf_writer.h"
 #include "test_files.h"
 
 namespace ggufc::frontend {

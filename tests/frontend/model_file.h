@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "frontend/gguf_writer.h"
+#include "frontend/gguf/gguf_writer.h"
 
 namespace ggufc::frontend {
 

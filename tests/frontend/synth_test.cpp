@@ -7,10 +7,10 @@
 #include <map>
 #include <set>
 
-#include "frontend/gguf_reader.h"
-#include "frontend/tensor_data.h"
-#include "frontend/token_table.h"
-#include "frontend/vocabulary.h"
+#include "frontend/gguf/gguf_reader.h"
+#include "frontend/gguf/tensor_data.h"
+#include "frontend/tokenizer/token_table.h"
+#include "frontend/tokenizer/vocabulary.h"
 #include "test_files.h"
 
 namespace ggufc::frontend {

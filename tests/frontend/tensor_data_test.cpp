@@ -1,4 +1,4 @@
-#include "frontend/tensor_data.h"
+#include "frontend/gguf/tensor_data.h"
 
 #include <gmock/gmock.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 #include <random>
 
-#include "frontend/gguf_writer.h"
+#include "frontend/gguf/gguf_writer.h"
 #include "support/float_formats.h"
 #include "test_files.h"
 

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "frontend/gguf_format.h"
+#include "frontend/gguf/gguf_format.h"
 
 namespace ggufc::frontend {
 

@@ -3,10 +3,10 @@
 
 #include <optional>
 
-#include "frontend/gguf_reader.h"
+#include "frontend/gguf/gguf_reader.h"
 #include "frontend/synth.h"
-#include "frontend/token_table.h"
-#include "frontend/vocabulary.h"
+#include "frontend/tokenizer/token_table.h"
+#include "frontend/tokenizer/vocabulary.h"
 #include "test_files.h"
 
 namespace ggufc::frontend {

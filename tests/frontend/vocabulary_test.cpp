@@ -1,11 +1,11 @@
-#include "frontend/vocabulary.h"
+#include "frontend/tokenizer/vocabulary.h"
 
 #include <gmock/gmock.h>
 
 #include <functional>
 #include <limits>
 
-#include "frontend/gguf_writer.h"
+#include "frontend/gguf/gguf_writer.h"
 #include "test_files.h"
 
 namespace ggufc::frontend {
@@ -87,9 +87,11 @@ TEST(Vocabulary, DefaultsOfAbsentKeys) {
 TEST(Vocabulary, Refuses) {
   EXPECT_THAT(LoadMessage([](Keys& k) { k.model = "gpt2"; }), HasSubstr("tokenizer 'gpt2' is not supported"));
   EXPECT_THAT(LoadMessage([](Keys& k) { k.tokens = {}; }), HasSubstr("0 pieces (1 to 4194304 are allowed)"));
-  EXPECT_THAT(LoadMessage([](Keys& k) { k.scores.pop_back(); }),
-              HasSubstr("key 'tokenizer.ggml.scores': 4 elements, but key 'tokenizer.ggml.tokens' has 5 pieces"));
-  EXPECT_THAT(LoadMessage([](Keys& k) { k.types.push_back(1); }), HasSubstr("key 'tokenizer.ggml.token_type': 6 elements"));
+  EXPECT_THAT(
+      LoadMessage([](Keys& k) { k.scores.pop_back(); }),
+      HasSubstr("key 'tokenizer.ggml.scores': 4 elements, but key 'tokenizer.ggml.tokens' has 5 pieces"));
+  EXPECT_THAT(LoadMessage([](Keys& k) { k.types.push_back(1); }),
+              HasSubstr("key 'tokenizer.ggml.token_type': 6 elements"));
   EXPECT_THAT(LoadMessage([](Keys& k) { k.with_scores = false; }),
               HasSubstr("'tokenizer.ggml.scores' is missing"));
   EXPECT_THAT(LoadMessage([](Keys& k) { k.types[3] = 0; }), HasSubstr("element 3 is 0 (1 to 6 are known)"));

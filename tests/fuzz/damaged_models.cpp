@@ -26,8 +26,8 @@
 #include <string>
 #include <vector>
 
-#include "compiler/compile.h"
-#include "frontend/gguf_reader.h"
+#include "driver/compile.h"
+#include "frontend/gguf/gguf_reader.h"
 
 namespace {
 
@@ -60,17 +60,17 @@ bool IsNotFinite(std::string_view message) {
 
 // What ggufc embed does, up to the first thing that is wrong.
 Status Judge(const std::string& path, bool compile) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Model> model, compiler::Model::Open(path));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Model> model, driver::Model::Open(path));
   ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model->tokenizer());
   std::vector<int32_t> ids;
   RETURN_IF_ERROR(tokenizer->Encode("a text", ids));
-  const compiler::CompileOptions options;
-  if (!compile) return compiler::Lower(*model, options).map([](auto&&) {});
-  ASSIGN_OR_RETURN(compiler::CompiledModel compiled, compiler::Compile(*model, options));
+  const driver::CompileOptions options;
+  if (!compile) return driver::Lower(*model, options).map([](auto&&) {});
+  ASSIGN_OR_RETURN(driver::CompiledModel compiled, driver::Compile(*model, options));
   runtime::ExecutorOptions one_thread;
   one_thread.threads = 1;
-  ASSIGN_OR_RETURN(const std::unique_ptr<compiler::Engine> engine,
-                   compiler::Engine::Load(*model, std::move(compiled), one_thread));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Engine> engine,
+                   driver::Engine::Load(*model, std::move(compiled), one_thread));
   std::vector<float> embedding(static_cast<size_t>(engine->dims()));
   const auto length = static_cast<int32_t>(ids.size());
   return engine->Run(ids, std::span(&length, 1), embedding.data());

@@ -12,9 +12,9 @@
 #include "../runtime/test_image.h"
 #include "fuzz_target.h"
 #include "model_writer.h"
-#include "runtime/model_info.h"
-#include "runtime/program_format.h"
-#include "runtime/tokenizer.h"
+#include "runtime/store/model_info.h"
+#include "runtime/store/program_format.h"
+#include "runtime/text/tokenizer.h"
 
 namespace ggufc::fuzz {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "frontend/gguf_format.h"
+#include "frontend/gguf/gguf_format.h"
 #include "fuzz_target.h"
 
 namespace ggufc::fuzz {

@@ -1,6 +1,6 @@
 // What the builder makes is what the text says; what does not fit ends the process with the op in the
 // message.
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 
 #include "ir_test_util.h"
 

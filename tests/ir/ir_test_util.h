@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "ir/interpreter.h"
-#include "ir/parser.h"
-#include "ir/printer.h"
-#include "ir/verifier.h"
-#include "ir/weight_layout.h"
-#include "support/mapped_file.h"
+#include "ir/core/weight_layout.h"
+#include "ir/interpret/interpreter.h"
+#include "ir/text/parser.h"
+#include "ir/text/printer.h"
+#include "ir/verify/verifier.h"
+#include "support/os/mapped_file.h"
 
 namespace ggufc::ir {
 

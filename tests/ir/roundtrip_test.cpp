@@ -3,7 +3,7 @@
 #include <limits>
 #include <set>
 
-#include "ir/op.h"
+#include "ir/core/op.h"
 #include "ir_test_util.h"
 
 namespace ggufc::ir {
@@ -39,7 +39,7 @@ TEST(RoundTrip, FilesHoldEveryOpAndAttribute) {
   EXPECT_TRUE(ops.contains(OpKind::enumerator)) << "no file has the op " << spelling;
 #define ATTR(enumerator, spelling, kind) \
   EXPECT_TRUE(attrs.contains(Attr::enumerator)) << "no file has the attribute " << spelling;
-#include "ir/ops.def"
+#include "ir/core/ops.def"
 }
 
 TEST(RoundTrip, TextIsExact) {
@@ -142,7 +142,7 @@ TEST(OpTable, AttributesKeepTheTablesOrder) {
 TEST(OpTable, NamesFindTheirOps) {
 #define OP(enumerator, spelling, ...) EXPECT_EQ(FindOp(spelling), OpKind::enumerator);
 #define ATTR(enumerator, spelling, kind) EXPECT_EQ(FindAttr(spelling), Attr::enumerator);
-#include "ir/ops.def"
+#include "ir/core/ops.def"
   EXPECT_EQ(FindOp("nothing"), std::nullopt);
   EXPECT_EQ(FindAttr(""), std::nullopt);
 }

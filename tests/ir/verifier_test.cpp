@@ -1,6 +1,6 @@
 // Each invariant of verifier.cpp, broken once: by a change of a good file's text, or of a good module where
 // text cannot say it.
-#include "ir/builder.h"
+#include "ir/core/builder.h"
 #include "ir_test_util.h"
 
 namespace ggufc::ir {

@@ -1,10 +1,10 @@
 // Layouts against their definition in weight_layout.h, element by element.
-#include "ir/weight_layout.h"
+#include "ir/core/weight_layout.h"
 
 #include <cmath>
 #include <cstring>
 
-#include "ir/random_weights.h"
+#include "ir/interpret/random_weights.h"
 #include "ir_test_util.h"
 #include "support/float_formats.h"
 
@@ -56,7 +56,7 @@ TEST(FloatBits, HalfPrecisionRoundTripsAndRounds) {
   EXPECT_EQ(BF16ToF32(0xc0a0), -5.0f);
 }
 
-// As runtime/weight_packer.h does it: 0.5 x 0.7 x 0.408 rounded after each factor is another float.
+// As runtime/exec/weight_packer.h does it: 0.5 x 0.7 x 0.408 rounded after each factor is another float.
 TEST(WeightLayout, AScaleOfAScaleIsRoundedOnce) {
   const Module module = MustParse(R"(module @m stage graph
     weight @g : f32[3]

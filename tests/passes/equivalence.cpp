@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include "error_bound.h"
-#include "ir/parser.h"
-#include "ir/printer.h"
-#include "ir/verifier.h"
+#include "ir/text/parser.h"
+#include "ir/text/printer.h"
+#include "ir/verify/verifier.h"
 #include "random_model.h"
 
 namespace ggufc::passes {

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "ir/interpreter.h"
+#include "ir/interpret/interpreter.h"
 #include "passes/pass.h"
 #include "passes/pipeline.h"
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "ir/parser.h"
-#include "ir/random_weights.h"
+#include "ir/interpret/random_weights.h"
+#include "ir/text/parser.h"
 #include "passes/pipeline.h"
 #include "random_model.h"
 
@@ -24,8 +24,8 @@ TEST_P(EquivalenceTest, EveryPassPreservesTheModel) {
   constexpr ir::Scalar kActivations[] = {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7};
   model.context.activations = kActivations[seed % 3];
   SCOPED_TRACE(Describe(model));
-  const Status preserved = Preserved(CheckEveryPass(
-      {BuildModel(model.shape), ir::RandomWeights(seed), model.input, model.context}));
+  const Status preserved = Preserved(
+      CheckEveryPass({BuildModel(model.shape), ir::RandomWeights(seed), model.input, model.context}));
   EXPECT_TRUE(preserved.has_value()) << preserved.error().message;
 }
 

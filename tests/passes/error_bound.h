@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "ir/interpreter.h"
+#include "ir/interpret/interpreter.h"
 
 namespace ggufc::passes {
 

@@ -5,8 +5,8 @@
 
 #include <random>
 
-#include "ir/parser.h"
-#include "ir/random_weights.h"
+#include "ir/interpret/random_weights.h"
+#include "ir/text/parser.h"
 #include "passes/pipeline.h"
 #include "random_model.h"
 

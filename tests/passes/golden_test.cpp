@@ -24,9 +24,9 @@
 #include <set>
 #include <sstream>
 
-#include "ir/parser.h"
-#include "ir/printer.h"
-#include "ir/verifier.h"
+#include "ir/text/parser.h"
+#include "ir/text/printer.h"
+#include "ir/verify/verifier.h"
 #include "passes/pipeline.h"
 
 namespace ggufc::passes {

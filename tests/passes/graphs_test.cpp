@@ -6,9 +6,9 @@
 #include <random>
 
 #include "equivalence.h"
-#include "ir/parser.h"
-#include "ir/random_weights.h"
-#include "ir/verifier.h"
+#include "ir/interpret/random_weights.h"
+#include "ir/text/parser.h"
+#include "ir/verify/verifier.h"
 #include "passes/pipeline.h"
 #include "random_model.h"
 

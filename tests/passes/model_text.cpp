@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "ir/parser.h"
-#include "ir/verifier.h"
+#include "ir/text/parser.h"
+#include "ir/verify/verifier.h"
 #include "support/check.h"
 
 namespace ggufc::passes {

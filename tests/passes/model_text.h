@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "ir/module.h"
+#include "ir/core/module.h"
 
 namespace ggufc::passes {
 

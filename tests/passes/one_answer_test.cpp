@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "ir/random_weights.h"
+#include "ir/interpret/random_weights.h"
 #include "passes/pipeline.h"
 #include "random_model.h"
 

@@ -8,9 +8,9 @@
 
 #include <map>
 
-#include "ir/parser.h"
-#include "ir/printer.h"
-#include "ir/verifier.h"
+#include "ir/text/parser.h"
+#include "ir/text/printer.h"
+#include "ir/verify/verifier.h"
 #include "model_text.h"
 
 namespace ggufc::passes {

@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "ir/interpreter.h"
+#include "ir/interpret/interpreter.h"
 #include "model_text.h"
 #include "passes/pass.h"
 

@@ -8,7 +8,7 @@
 #include "code.h"
 #include "draw.h"
 #include "equivalence.h"
-#include "ir/random_weights.h"
+#include "ir/interpret/random_weights.h"
 #include "model_file.h"
 #include "random_model.h"
 

@@ -8,9 +8,9 @@
 #include <set>
 
 #include "checks.h"
-#include "ir/printer.h"
-#include "ir/random_weights.h"
-#include "ir/verifier.h"
+#include "ir/interpret/random_weights.h"
+#include "ir/text/printer.h"
+#include "ir/verify/verifier.h"
 
 namespace ggufc::programs {
 namespace {
@@ -63,7 +63,7 @@ TEST(GenerateTest, EverythingOfTheGraphStageOccurs) {
   if ((ir::Info(ir::OpKind::enumerator).stages & G) != 0) {                                    \
     EXPECT_TRUE(ops.contains(ir::OpKind::enumerator)) << "no program has the op " << spelling; \
   }
-#include "ir/ops.def"
+#include "ir/core/ops.def"
   EXPECT_EQ(definitions.size(), 5u) << "of tensor, concat, interleave, scale, rope table";
   EXPECT_EQ(types.size(), 4u) << "of f32, f16, bf16, q8_0";
   EXPECT_EQ(modes.size(), 3u) << "of q16, q8, q7";

@@ -96,7 +96,7 @@ int Wait(pid_t child, int done, int wall_seconds) {
   return status;
 }
 
-// "passes/fuse.cpp:12: internal error: CHECK(x) failed: ..." up to "failed" names what happened.
+// "passes/graph/fuse.cpp:12: internal error: CHECK(x) failed: ..." up to "failed" names what happened.
 std::string CrashName(int status, const std::string& errors) {
   const size_t at = errors.find(": internal error: CHECK(");
   if (at != std::string::npos) {

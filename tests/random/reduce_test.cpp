@@ -8,7 +8,7 @@
 
 #include "checks.h"
 #include "generate.h"
-#include "ir/verifier.h"
+#include "ir/verify/verifier.h"
 #include "isolate.h"
 #include "sketch.h"
 #include "support/check.h"

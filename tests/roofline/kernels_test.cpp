@@ -1,5 +1,5 @@
 // Operations and bytes against figures computed by hand from the shapes of the tiny model.
-#include "roofline/kernels.h"
+#include "tools/roofline/kernels.h"
 
 #include <gtest/gtest.h>
 
@@ -115,20 +115,20 @@ TEST_F(KernelCountTest, TheTargetDecidesTheArithmetic) {
                         {"avxvnni", ir::Scalar::kQ8, Arithmetic::kU8S8},
                         {"avx512vnni", ir::Scalar::kQ16, Arithmetic::kI16},
                         {"avx512vnni", ir::Scalar::kQ7, Arithmetic::kU8S8}}) {
-    compiler::CompileOptions options = tiny_.Options(c.target);
+    driver::CompileOptions options = tiny_.Options(c.target);
     options.activations = c.activations;
     const std::vector<int32_t> lengths = {3};
     const std::vector<Cost> costs =
         roofline::CountCalls(Value(roofline::KernelStage(tiny_.model(), options)), *options.target, lengths);
-    const std::string where = fmt::format("{} {}", c.target, compiler::ActivationsName(c.activations));
+    const std::string where = fmt::format("{} {}", c.target, driver::ActivationsName(c.activations));
     EXPECT_EQ(CallsOf(costs, "ffn_down").at(0).arithmetic, c.linear) << where;
     EXPECT_EQ(CallsOf(costs, "attention.local").at(0).arithmetic, Arithmetic::kI16) << where;
   }
 }
 
 TEST_F(KernelCountTest, CallsAreTheStepsOfTheProgram) {
-  const compiler::CompileOptions options = tiny_.Options("avx2");
-  const compiler::CompiledModel compiled = Value(compiler::Compile(tiny_.model(), options));
+  const driver::CompileOptions options = tiny_.Options("avx2");
+  const driver::CompiledModel compiled = Value(driver::Compile(tiny_.model(), options));
   const std::vector<Cost> costs = tiny_.Costs("avx2", {3});
   ASSERT_EQ(costs.size(), compiled.built.program.steps.size());
   for (size_t i = 0; i < costs.size(); ++i) {

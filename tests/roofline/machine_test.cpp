@@ -1,6 +1,6 @@
 // The probes are the loops they claim to be, and caches are read as the system describes them. No figure is
 // asserted.
-#include "roofline/machine.h"
+#include "tools/roofline/machine/machine.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 #include <fstream>
 
 #include "codegen/object_compiler.h"
-#include "roofline/assembly.h"
 #include "study_fixture.h"
+#include "tools/roofline/machine/assembly.h"
 
 namespace ggufc::testing {
 namespace {

@@ -1,11 +1,11 @@
 // Loops are found in assembly text, and cycles come from llvm-mca where it is installed.
-#include "roofline/mca.h"
+#include "tools/roofline/machine/mca.h"
 
 #include <gtest/gtest.h>
 
-#include "roofline/assembly.h"
-#include "roofline/report.h"
 #include "study_fixture.h"
+#include "tools/roofline/machine/assembly.h"
+#include "tools/roofline/report.h"
 
 namespace ggufc::testing {
 namespace {
@@ -45,8 +45,8 @@ f.x.h2:                                 # @f
 
 TEST(CyclesTest, WithoutTheToolThereIsAnError) {
   const TinyModel tiny("no-tool");
-  const compiler::CompileOptions options = tiny.Options("avx512vnni");
-  const compiler::CompiledModel compiled = Value(compiler::Compile(tiny.model(), options));
+  const driver::CompileOptions options = tiny.Options("avx512vnni");
+  const driver::CompiledModel compiled = Value(driver::Compile(tiny.model(), options));
   for (const char* tool : {"ggufc-there-is-no-such-tool", "/bin/false", "/bin/true"}) {
     const auto cycles = roofline::CountCycles(compiled.module, *options.target, options.emit,
                                               {.tool = tool, .cpu = "znver4"});
@@ -58,8 +58,8 @@ TEST(CyclesTest, WithoutTheToolThereIsAnError) {
 TEST(CyclesTest, EveryHeightOfEveryMicroKernelHasFigures) {
   const TinyModel tiny("cycles");
   for (const char* target : {"avx2", "avxvnni", "avx512vnni"}) {
-    const compiler::CompileOptions options = tiny.Options(target);
-    const compiler::CompiledModel compiled = Value(compiler::Compile(tiny.model(), options));
+    const driver::CompileOptions options = tiny.Options(target);
+    const driver::CompiledModel compiled = Value(driver::Compile(tiny.model(), options));
     const auto cycles = roofline::CountCycles(compiled.module, *options.target, options.emit);
     if (!cycles.has_value()) GTEST_SKIP() << cycles.error().message;
     size_t tiles = 0, micros = 0;

@@ -1,10 +1,10 @@
 // What is bound by what, and the three forms of the report.
-#include "roofline/report.h"
+#include "tools/roofline/report.h"
 
 #include <gtest/gtest.h>
 
-#include "roofline/svg.h"
 #include "study_fixture.h"
+#include "tools/roofline/svg.h"
 
 namespace ggufc::testing {
 namespace {

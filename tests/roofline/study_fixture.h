@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "compiler/compile.h"
+#include "driver/compile.h"
 #include "frontend/synth.h"
-#include "roofline/study.h"
 #include "support/check.h"
+#include "tools/roofline/study.h"
 
 namespace ggufc::testing {
 
@@ -39,28 +39,28 @@ class TinyModel {
     options.dense = 128;
     const Status written = frontend::WriteSyntheticModel(options, std::nullopt, path_);
     CHECK(written, "{}", written.error().message);
-    model_ = Value(compiler::Model::Open(path_));
+    model_ = Value(driver::Model::Open(path_));
   }
   ~TinyModel() { unlink(path_.c_str()); }
   TinyModel(const TinyModel&) = delete;
   TinyModel& operator=(const TinyModel&) = delete;
 
-  const compiler::Model& model() const { return *model_; }
+  const driver::Model& model() const { return *model_; }
   const std::string& path() const { return path_; }
 
-  compiler::CompileOptions Options(const char* target) const {
-    compiler::CompileOptions options;
+  driver::CompileOptions Options(const char* target) const {
+    driver::CompileOptions options;
     options.target = Value(codegen::FindTarget(target));
     return options;
   }
   std::vector<roofline::Cost> Costs(const char* target, std::vector<int32_t> lengths) const {
-    const compiler::CompileOptions options = Options(target);
+    const driver::CompileOptions options = Options(target);
     return roofline::CountCalls(Value(roofline::KernelStage(*model_, options)), *options.target, lengths);
   }
 
  private:
   std::string path_;
-  std::unique_ptr<compiler::Model> model_;
+  std::unique_ptr<driver::Model> model_;
 };
 
 // 100 GMAC/s of f32, 200 of i16, 400 of i8; 500, 200, 100 and 20 GB/s.

@@ -1,4 +1,4 @@
-#include "runtime/cpu_features.h"
+#include "runtime/sys/cpu_features.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // A small model in plain C++: three steps over tokens, query tiles and sequences, each reading what all items
 // of the step before wrote. Its values are small integers, so every order and cut gives them exactly.
-#include "runtime/executor.h"
+#include "runtime/exec/executor.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -23,7 +23,7 @@
 #include <set>
 #include <thread>
 
-#include "runtime/memory.h"
+#include "runtime/exec/memory.h"
 #include "support/batch_tables.h"
 
 namespace ggufc::runtime {

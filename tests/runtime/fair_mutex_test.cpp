@@ -1,4 +1,4 @@
-#include "runtime/fair_mutex.h"
+#include "runtime/exec/fair_mutex.h"
 
 #include <gtest/gtest.h>
 

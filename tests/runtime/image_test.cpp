@@ -1,5 +1,5 @@
 // Images that are right, that were damaged, and that were made wrong on purpose.
-#include "runtime/image.h"
+#include "runtime/store/image.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "runtime/memory.h"
+#include "runtime/exec/memory.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "runtime/model_info.h"
+#include "runtime/store/model_info.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <functional>
 #include <limits>
 
-#include "runtime/program.h"
+#include "runtime/exec/program.h"
 
 namespace ggufc::runtime {
 namespace {

@@ -1,5 +1,5 @@
 // Programs as bytes: there and back, and every way of being wrong.
-#include "runtime/program_format.h"
+#include "runtime/store/program_format.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

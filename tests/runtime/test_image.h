@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/image_format.h"
+#include "runtime/store/image_format.h"
 
 namespace ggufc::runtime {
 

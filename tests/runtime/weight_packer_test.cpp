@@ -1,5 +1,5 @@
 // The packer against loops that follow the layout's description one element at a time.
-#include "runtime/weight_packer.h"
+#include "runtime/exec/weight_packer.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

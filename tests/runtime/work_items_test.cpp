@@ -1,4 +1,4 @@
-#include "runtime/work_items.h"
+#include "runtime/exec/work_items.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

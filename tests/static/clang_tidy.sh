@@ -49,14 +49,14 @@ flags="-std=c++20 -I. -isystem $llvm -Wall -Wextra -Wconversion -Wno-sign-conver
 export flags
 
 if [ $# = 0 ]; then
-  mapfile -t files < <(find support ir frontend passes runtime codegen compiler roofline tools -name '*.cpp' | sort)
+  mapfile -t files < <(find support ir frontend passes runtime codegen driver tools -name '*.cpp' | sort)
 else
   files=("$@")
 fi
 
 # One file a line: what it includes of ours, directly.
 graph=$(grep -rHoE --include='*.h' --include='*.hpp' --include='*.cpp' --include='*.def' '^#include "[^"]+"' \
-  support ir frontend passes runtime codegen compiler roofline tools | sed 's/:#include "/ /; s/"$//')
+  support ir frontend passes runtime codegen driver tools | sed 's/:#include "/ /; s/"$//')
 export graph
 
 check() {

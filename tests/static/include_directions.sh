@@ -16,10 +16,9 @@ ir:       ir support                                                  | fmt/
 frontend: frontend ir support                                         | fmt/ nlohmann/
 passes:   passes ir support                                           | fmt/
 runtime:  runtime support ggufc.h ggufc.hpp ggufc_compiler.h          | fmt/
-codegen:  codegen ir support runtime/code.h runtime/cpu_features.h    | fmt/ llvm/
-compiler: compiler codegen frontend passes runtime ir support         | fmt/
-roofline: roofline compiler codegen passes runtime ir support         | fmt/ nlohmann/
-tools:    tools roofline compiler codegen frontend passes runtime ir support | fmt/ nlohmann/ CLI/
+codegen:  codegen ir support runtime/api/code.h runtime/sys/cpu_features.h | fmt/ llvm/
+driver:   driver codegen frontend passes runtime ir support           | fmt/
+tools:    tools driver codegen frontend passes runtime ir support     | fmt/ nlohmann/ CLI/
 '
 
 self_test() {
@@ -33,11 +32,11 @@ self_test() {
   mkdir -p "$tree/tests" && printf '#include <gtest/gtest.h>\n' >"$tree/tests/a.cpp"
   "$0" "$tree" >/dev/null || { echo "self-test: a good tree is refused"; return 1; }
   printf '  #  include "ir/a.h"  // no\n#include <llvm/ADT/Twine.h>\nauto x = "\n#include <ggufc/ggufc.h>";\n' >"$tree/runtime/b.h"
-  printf '#include "runtime/executor.h"\n#include "runtime/code.h"\n#include "a.h"\n' >"$tree/codegen/b.cpp"
+  printf '#include "runtime/exec/executor.h"\n#include "runtime/api/code.h"\n#include "a.h"\n' >"$tree/codegen/b.cpp"
   printf '#include <xxh3.h>\n#include <nlohmann/json.hpp>\n' >"$tree/ir/b.hpp"
   mkdir "$tree/extra" && printf '#include "ir/a.h"\n' >"$tree/extra/a.cpp"
   found=$("$0" "$tree" || true)
-  local want='codegen/b.cpp:1: "runtime/executor.h"
+  local want='codegen/b.cpp:1: "runtime/exec/executor.h"
 codegen/b.cpp:3: "a.h"
 extra: not in the table of folders
 ir/b.hpp:2: <nlohmann/json.hpp>
@@ -58,7 +57,7 @@ fi
 
 cd "${1:-"$(dirname "$0")/../.."}"
 # Folders whose programs may use everything, and what is no source of ours.
-free=' tests bench examples build docs scripts package '
+free=' tests bench examples build docs scripts cmake '
 wrong=0
 for folder in */; do
   folder=${folder%/}

@@ -1,4 +1,4 @@
-#include "support/output_file.h"
+#include "support/os/output_file.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "frontend/token_table.h"
+#include "frontend/tokenizer/token_table.h"
 #include "reference_bpe.h"
 #include "test_vocabulary.h"
 

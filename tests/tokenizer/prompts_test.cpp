@@ -1,4 +1,4 @@
-#include "runtime/prompts.h"
+#include "runtime/text/prompts.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The tokenizer's tables as bytes: used where they lie they encode as before, and whatever they hold they can
 // neither lead outside nor make an encoding endless.
-#include "runtime/tokenizer_tables.h"
+#include "runtime/text/tokenizer_tables.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "reference_bpe.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 #include "test_vocabulary.h"
 
 namespace ggufc::runtime {

@@ -1,5 +1,5 @@
 // The tokenizer's rules one by one on vocabularies of a few pieces, and against the reference on random ones.
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,173 @@
+#include "driver/compile.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "codegen/object_compiler.h"
+#include "frontend/gguf/tensor_data.h"
+#include "ir/core/numerics.h"
+
+namespace ggufc::driver {
+namespace {
+
+const codegen::Target& TargetOf(const CompileOptions& options) {
+  return options.target != nullptr ? *options.target : codegen::NativeTarget();
+}
+
+// What would otherwise come out only after code was generated for it.
+Status CheckProgram(const runtime::Program& program, const frontend::GgufFile& file) {
+  if (program.kernels.size() > kMaxKernels) {
+    return Err(
+        "{} different kernels ({} are allowed): the layers differ too much in the types of their tensors",
+        program.kernels.size(), kMaxKernels);
+  }
+  const int64_t tokens = std::max(runtime::ExecutorOptions().chunk_tokens, program.context_length);
+  return runtime::ValidateProgram(program, program.weights_bytes, static_cast<int64_t>(file.bytes().size()),
+                                  tokens);
+}
+
+// A weight that is not finite would make embeddings NaN; here it gets a name. 40 ms for 320 MB.
+Status CheckWeights(const frontend::GgufFile& file, const ir::Module& module) {
+  for (const ir::Weight& weight : module.weights) {
+    if (weight.def != ir::Weight::Def::kTensor) continue;
+    ASSIGN_OR_RETURN(const frontend::Tensor* tensor, file.GetTensor(weight.name));
+    RETURN_IF_ERROR(frontend::CheckFinite(file, *tensor));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> Model::Open(const std::string& path) {
+  ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
+  return Read(std::move(file));
+}
+
+Result<std::unique_ptr<Model>> Model::Read(MappedFile file) {
+  std::unique_ptr<Model> model(new Model());
+  ASSIGN_OR_RETURN(model->file_, frontend::GgufFile::Read(std::move(file)));
+  ASSIGN_OR_RETURN(model->config_, frontend::ReadModelConfig(model->file_));
+  return model;
+}
+
+Result<const runtime::Tokenizer*> Model::tokenizer() {
+  if (!tokenizer_) {
+    ASSIGN_OR_RETURN(const frontend::Vocabulary vocabulary, frontend::LoadVocabulary(file_));
+    if (static_cast<int64_t>(vocabulary.pieces.size()) != config_.vocab) {
+      return Err("{}: tokenizer.ggml.tokens has {} entries, token_embd.weight {} rows", file_.path(),
+                 vocabulary.pieces.size(), config_.vocab);
+    }
+    const runtime::VocabularyView view{vocabulary.pieces,  vocabulary.scores,  vocabulary.types,
+                                       vocabulary.bos,     vocabulary.eos,     vocabulary.unknown,
+                                       vocabulary.add_bos, vocabulary.add_eos, vocabulary.add_space_prefix};
+    ASSIGN_OR_RETURN(tokenizer_, WithContext(file_.path(), runtime::Tokenizer::Create(view)));
+  }
+  return &*tokenizer_;
+}
+
+Result<ir::Scalar> ParseActivations(std::string_view name) {
+  if (name == "i16") return ir::Scalar::kQ16;
+  if (name == "i8") return ir::Scalar::kQ8;
+  if (name == "i7") return ir::Scalar::kQ7;
+  return Err("activations '{}': i16, i8 and i7 are known", name);
+}
+
+const char* ActivationsName(ir::Scalar activations) {
+  return activations == ir::Scalar::kQ16 ? "i16" : activations == ir::Scalar::kQ8 ? "i8" : "i7";
+}
+
+Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options) {
+  return frontend::ImportModel(model.file(), model.config(),
+                               {.dims = options.dims, .normalize = options.normalize});
+}
+
+Result<std::string> NumericsOf(const Model& model, const CompileOptions& options) {
+  ASSIGN_OR_RETURN(ir::Module module, ImportGraph(model, options));
+  RETURN_IF_ERROR(
+      WithContext(model.file().path(), passes::RunGraphPasses(module, ContextOf(model, options))));
+  return ir::NumericsOf(module);
+}
+
+passes::PassContext ContextOf(const Model& model, const CompileOptions& options) {
+  return {.target = TargetOf(options).info,
+          .activations = options.activations,
+          .context_length = model.config().context_length};
+}
+
+// Each tensor's pages go back to the system as soon as they are packed, so that the weights are not in memory twice.
+void PackWeights(const frontend::GgufFile& file, std::span<const runtime::PackJob> jobs, uint8_t* blob) {
+  std::map<const uint8_t*, const frontend::Tensor*> tensor_at;
+  for (const frontend::Tensor& tensor : file.tensors()) tensor_at[tensor.data.data()] = &tensor;
+  for (const runtime::PackJob& job : jobs) {
+    runtime::Pack(job, blob + job.offset);
+    for (const runtime::PackSource& source : job.sources) file.Release(*tensor_at.at(source.data));
+  }
+}
+
+Result<CompiledModel> Lower(const Model& model, const CompileOptions& options,
+                            const passes::PassObserver& observer) {
+  CompiledModel compiled;
+  compiled.target = &TargetOf(options);
+  Stopwatch watch;
+  ASSIGN_OR_RETURN(compiled.module, ImportGraph(model, options));
+  watch.AddTo(compiled.times.import);
+
+  const auto observe = [&](const passes::PassReport& report, const ir::Module& module) -> Status {
+    compiled.times.each_pass.emplace_back(report.pass->name, report.seconds);
+    return observer ? observer(report, module) : Status();
+  };
+  RETURN_IF_ERROR(WithContext(model.file().path(),
+                              passes::RunPipeline(compiled.module, ContextOf(model, options), observe)));
+  ASSIGN_OR_RETURN(compiled.built, BuildProgram(compiled.module, model.file(), model.config().vocab,
+                                                model.config().context_length));
+  for (std::string& kernel : compiled.built.program.kernels) kernel.insert(0, options.emit.symbol_prefix);
+  RETURN_IF_ERROR(WithContext(model.file().path(), CheckProgram(compiled.built.program, model.file())));
+  watch.AddTo(compiled.times.passes);
+  RETURN_IF_ERROR(CheckWeights(model.file(), compiled.module));
+  watch.AddTo(compiled.times.check);
+  return compiled;
+}
+
+Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
+                              const passes::PassObserver& observer) {
+  ASSIGN_OR_RETURN(CompiledModel compiled, Lower(model, options, observer));
+  Stopwatch watch;
+  ASSIGN_OR_RETURN(compiled.object, codegen::CompileObject(compiled.module, *compiled.target, options.emit));
+  watch.AddTo(compiled.times.codegen);
+  return compiled;
+}
+
+Result<std::vector<runtime::KernelFn>> LookupKernels(const codegen::LoadedCode& code,
+                                                     const runtime::Program& program) {
+  std::vector<runtime::KernelFn> kernels;
+  for (const std::string& name : program.kernels) {
+    ASSIGN_OR_RETURN(void* const address, code.Lookup(name));
+    kernels.push_back(reinterpret_cast<runtime::KernelFn>(address));
+  }
+  return kernels;
+}
+
+Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel compiled,
+                                             const runtime::ExecutorOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine(std::move(compiled)));
+  const BuiltProgram& built = engine->compiled_.built;
+  CompileTimes& times = engine->compiled_.times;
+  Stopwatch watch;
+  ASSIGN_OR_RETURN(codegen::LoadedCode code, codegen::LoadedCode::Load(engine->compiled_.object));
+  ASSIGN_OR_RETURN(std::vector<runtime::KernelFn> kernels, LookupKernels(code, built.program));
+  engine->code_ = std::move(code);
+  watch.AddTo(times.load);
+
+  ASSIGN_OR_RETURN(engine->weights_,
+                   runtime::PageMemory::Allocate(built.program.weights_bytes, "packed weights"));
+  PackWeights(model.file(), built.jobs, engine->weights_.data());
+  watch.AddTo(times.pack);
+
+  ASSIGN_OR_RETURN(engine->executor_,
+                   runtime::Executor::Create(built.program, std::move(kernels), engine->weights_.bytes(),
+                                             model.file().bytes(), options));
+  return engine;
+}
+
+}  // namespace ggufc::driver

@@ -1,0 +1,41 @@
+// A model that was compiled in this process, loaded and packed: what its embedder refers to, and what an entry of the cache is
+// made of.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codegen/jit.h"
+#include "driver/compile.h"
+#include "runtime/exec/memory.h"
+#include "runtime/store/chunked_table.h"
+#include "runtime/store/model_info.h"
+#include "support/result.h"
+
+namespace ggufc::driver {
+
+struct FreshModel {
+  std::shared_ptr<Model> model;
+  CompiledModel compiled;
+  std::optional<codegen::LoadedCode> code;
+  std::vector<runtime::KernelFn> kernels;  // of the program, in the code
+  runtime::PageMemory weights;
+  runtime::ModelInfo info;  // its table_offset counts from the start of the model file
+  // With `hash` only: the rest of what Check compares.
+  uint64_t weights_hash = 0;
+  std::vector<uint64_t> table_hashes;
+  runtime::ChunkedTable table;
+  double hash_seconds = 0;
+
+  static Result<std::shared_ptr<FreshModel>> Make(std::shared_ptr<Model> model, const CompileOptions& options,
+                                                  bool hash);
+  // Whether packed weights and embedding table are what they were when it was made.
+  Status Check() const;
+};
+
+// The embedding table of a model file in errors about its hashes.
+std::string TableName(const std::string& path);
+
+}  // namespace ggufc::driver

@@ -1,0 +1,57 @@
+// The vocabulary of a SentencePiece-style BPE tokenizer, as a GGUF file holds it (`tokenizer.ggml.*`, model
+// "llama").
+//
+// NORMAL pieces spell a space as U+2581. USER_DEFINED pieces may spell it either way: files converted by
+// llama.cpp have plain spaces there (Gemma's token 138 is two of them), so a matcher has to treat the two
+// spellings as the same character.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "frontend/gguf/gguf_reader.h"
+#include "support/result.h"
+
+namespace ggufc::frontend {
+
+// Values of `tokenizer.ggml.token_type`.
+enum class TokenType : int32_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6,
+};
+
+inline constexpr uint64_t kMaxVocabulary = 1u << 22;
+inline constexpr uint64_t kMaxPieceBytes = 4096;
+// Of all control, unknown and user-defined pieces together: the tables that find them in a text take about 40 times
+// as much. Gemma's have 75 KB.
+inline constexpr uint64_t kMaxSpecialBytes = 1u << 18;
+
+// The byte that a piece of the form <0xNN> (two hexadecimal digits of either case) stands for.
+std::optional<uint8_t> ByteOfPiece(std::string_view piece);
+
+struct Vocabulary {
+  std::vector<std::string_view> pieces;  // by token id; views into the file's mapping
+  std::vector<float> scores;             // a higher score is merged first; finite
+  std::vector<int32_t> types;            // TokenType
+  uint32_t bos = 0;
+  uint32_t eos = 0;
+  uint32_t unknown = 0;
+  bool add_bos = true;
+  bool add_eos = false;
+  bool add_space_prefix = true;
+};
+
+// Checked: the model is "llama"; tokens, scores and token types are there and equally long; 1 to
+// kMaxVocabulary pieces of 1 to kMaxPieceBytes bytes (any bytes: the tokenizer takes text as it comes); special
+// pieces within kMaxSpecialBytes; types known; scores finite; byte tokens well-formed and not repeated; ids in
+// range. Absent ids and flags get llama.cpp's defaults for this kind of tokenizer: bos
+// 1, eos 2, unknown 0, add_bos, not add_eos, add_space_prefix.
+Result<Vocabulary> LoadVocabulary(const GgufFile& file);
+
+}  // namespace ggufc::frontend

@@ -1,0 +1,70 @@
+// Appends ops to a block of a function. Types are inferred; an op that does not fit its rule is a CHECK
+// failure, because only our own code builds IR this way (text goes through the parser, which returns errors).
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "ir/core/module.h"
+
+namespace ggufc::ir {
+
+class Builder {
+ public:
+  // Starts at the end of the function's body, which is made when there is none yet.
+  Builder(Module& module, FunctionId function);
+
+  Module& module() { return module_; }
+  Function& function() { return module_.functions[function_.index]; }
+  BlockId block() const { return block_; }
+  void SetBlock(BlockId block) { block_ = block; }
+
+  // Any op with one result (or none: the invalid id). `stated` is needed where the table says Explicit.
+  ValueId Emit(OpKind kind, std::vector<ValueId> operands, std::vector<AttrValue> attrs = {},
+               Type stated = {});
+  std::vector<ValueId> EmitCall(FunctionId callee, std::vector<ValueId> operands);
+  void Return(std::vector<ValueId> values);
+  ValueId Weight(WeightId id) { return function().WeightValue(id, module_.weight(id).type); }
+  void Name(ValueId id, std::string name) { function().value(id).name = std::move(name); }
+
+  // ---- loop stage ----
+  ValueId Const(Type type, double value);
+  ValueId Index(int64_t value) { return Const(IndexType(), static_cast<double>(value)); }
+  ValueId F32(double value) { return Const(F32Type(), value); }
+  ValueId F32V(double value) { return Const(F32x16(), value); }
+  ValueId I32V(int64_t value) { return Const(I32x16(), static_cast<double>(value)); }
+  ValueId Add(ValueId a, ValueId b) { return Emit(OpKind::kAdd, {a, b}); }
+  ValueId Sub(ValueId a, ValueId b) { return Emit(OpKind::kSub, {a, b}); }
+  ValueId Mul(ValueId a, ValueId b) { return Emit(OpKind::kMul, {a, b}); }
+  ValueId Div(ValueId a, ValueId b) { return Emit(OpKind::kDiv, {a, b}); }
+  ValueId Min(ValueId a, ValueId b) { return Emit(OpKind::kMin, {a, b}); }
+  ValueId Max(ValueId a, ValueId b) { return Emit(OpKind::kMax, {a, b}); }
+  ValueId Fma(ValueId a, ValueId b, ValueId c) { return Emit(OpKind::kFma, {a, b, c}); }
+  ValueId Splat(ValueId scalar);
+  ValueId Convert(ValueId value, Type type) { return Emit(OpKind::kConvert, {value}, {}, type); }
+  ValueId Bitcast(ValueId value, Type type) { return Emit(OpKind::kBitcast, {value}, {}, type); }
+  // lanes: how many lanes touch memory, 0 for all of them.
+  ValueId Load(Type type, ValueId ptr, ValueId byte, int64_t lanes = 0);
+  void Store(ValueId value, ValueId ptr, ValueId byte, int64_t lanes = 0);
+  ValueId PtrAdd(ValueId ptr, ValueId byte) { return Emit(OpKind::kPtrAdd, {ptr, byte}); }
+  ValueId Scratch(int64_t bytes, std::string name);
+
+  // for (i = lo; i < hi; i += step), carrying `init`. `body` gets i and the carried values and returns the
+  // next ones.
+  using LoopBody = std::function<std::vector<ValueId>(ValueId, const std::vector<ValueId>&)>;
+  std::vector<ValueId> For(ValueId lo, ValueId hi, int64_t step, std::vector<ValueId> init,
+                           const LoopBody& body);
+  void For(ValueId lo, ValueId hi, int64_t step, const std::function<void(ValueId)>& body);
+  void If(ValueId condition, const std::function<void()>& body);
+  // Runs cases[selector - 1].
+  void Switch(ValueId selector, int64_t cases, const std::function<void(int64_t)>& body);
+
+ private:
+  Module& module_;
+  FunctionId function_;
+  BlockId block_;
+};
+
+}  // namespace ggufc::ir

@@ -1,0 +1,135 @@
+// A Module is what passes transform: weights by name, and functions.
+//
+//   graph stage    one function, `forward`, of ops on whole tensors
+//   kernel stage   `forward` is calls; each called function is a kernel: a region of tensor ops over rows and
+//                  columns. Layers of the same shape share their kernels and pass their weights.
+//   loop stage     `forward` is buffers and calls; a kernel works on rows [r0, r1) and column units [c0, c1)
+//                  of its domain: its last five parameters are (scratch: ptr, r0, r1, c0, c1: index).
+//                  Micro-kernels are functions that kernels call.
+//
+// A Function owns its values, ops and blocks in arrays; ids index them. Deleting an op takes it out of its
+// block and leaves it in the array: whatever looks at a program walks blocks from the body, not arrays.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/core/op.h"
+#include "ir/core/types.h"
+
+namespace ggufc::ir {
+
+// How a weight comes about. Sources are other weights, folded when weights are packed at compile time.
+struct Weight {
+  enum class Def : uint8_t {
+    kTensor,      // a tensor of the GGUF file, by name
+    kConcat,      // rows (output columns) of the sources one after another
+    kInterleave,  // `granule` rows of each source in turn, each padded with zero rows to whole granules
+    kScale,       // source times `factor`; f32 vectors
+    kRopeTable,   // f32[positions, head_dim]: cos(p * theta^(-2i/head_dim)) for i < head_dim/2, then sines
+  };
+  std::string name;  // without the @
+  Type type;
+  Def def = Def::kTensor;
+  std::vector<WeightId> sources;
+  int64_t granule = 0;  // kInterleave
+  double factor = 0;    // kScale: factor; kRopeTable: theta
+  // assign-layouts: panels of 16 rows (output columns) in which `pack` consecutive k lie together, each group
+  // of `unit` rows padded with zero rows to whole panels. 0: the tensor as it is in the file (vectors,
+  // tables).
+  int64_t pack = 0;
+  int64_t unit = 0;
+};
+
+struct Value {
+  enum class Def : uint8_t { kResult, kParam, kBlockArg, kWeight };
+  Type type;
+  Def def = Def::kResult;
+  OpId op;           // kResult: the op
+  WeightId weight;   // kWeight
+  std::string name;  // a hint for printing: letters and underscores
+};
+
+struct Block {
+  std::vector<ValueId> args;
+  std::vector<OpId> ops;
+};
+
+// What a kernel ranges over, and how it is cut into work items.
+struct Domain {
+  Symbol rows = Symbol::kNone;  // kNone: not a kernel
+  int64_t cols = 1;             // column units
+  int64_t row_grain = 0;        // parallelize: rows of one work item at most (0: not decided)
+  int64_t col_grain = 0;        // column units of one work item at least
+  int64_t scratch_bytes = 0;    // plan-memory
+  friend bool operator==(const Domain&, const Domain&) = default;
+};
+
+struct Function {
+  enum class Kind : uint8_t { kForward, kKernel, kMicro };
+  std::string name;
+  Kind kind = Kind::kForward;
+  std::vector<ValueId> params;
+  std::vector<Type> result_types;
+  Domain domain;
+  BlockId body;
+
+  std::vector<Value> values;
+  std::vector<Op> ops;
+  std::vector<Block> blocks;
+
+  Value& value(ValueId id) { return values[id.index]; }
+  const Value& value(ValueId id) const { return values[id.index]; }
+  const Type& type(ValueId id) const { return values[id.index].type; }
+  Op& op(OpId id) { return ops[id.index]; }
+  const Op& op(OpId id) const { return ops[id.index]; }
+  Block& block(BlockId id) { return blocks[id.index]; }
+  const Block& block(BlockId id) const { return blocks[id.index]; }
+
+  ValueId AddValue(Type type, Value::Def def, std::string name = {});
+  ValueId AddParam(Type type, std::string name = {});
+  // The value that stands for a weight in this function; made on first use.
+  ValueId WeightValue(WeightId weight, const Type& type);
+  BlockId AddBlock();
+  OpId AddOp(Op op);
+  void ReplaceAllUses(ValueId from, ValueId to);
+  // Every op of the body and of the regions in it, in program order.
+  template <typename Visit>
+  void ForEachOp(const Visit& visit) const {
+    if (body.valid()) ForEachOp(body, visit);
+  }
+  // The op that defines a value, or null for parameters, block arguments and weights.
+  const Op* DefiningOp(ValueId id) const;
+
+ private:
+  template <typename Visit>
+  void ForEachOp(BlockId id, const Visit& visit) const {
+    for (const OpId op_id : block(id).ops) {
+      visit(op_id, op(op_id));
+      for (const BlockId region : op(op_id).regions) ForEachOp(region, visit);
+    }
+  }
+};
+
+struct Module {
+  std::string name;
+  Stage stage = Stage::kGraph;
+  std::vector<Weight> weights;
+  std::vector<Function> functions;  // functions[0] is `forward`
+
+  Function& forward() { return functions[0]; }
+  const Function& forward() const { return functions[0]; }
+  Function& function(FunctionId id) { return functions[id.index]; }
+  const Function& function(FunctionId id) const { return functions[id.index]; }
+  Weight& weight(WeightId id) { return weights[id.index]; }
+  const Weight& weight(WeightId id) const { return weights[id.index]; }
+
+  FunctionId AddFunction(Function function);
+  std::optional<FunctionId> FindFunction(std::string_view name) const;
+  WeightId AddWeight(Weight weight);
+  std::optional<WeightId> FindWeight(std::string_view name) const;
+};
+
+}  // namespace ggufc::ir

@@ -1,0 +1,15 @@
+// Text to IR. Errors name file, line, column and what was expected. The result is well-formed text, not yet
+// verified: call Verify.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ir/core/module.h"
+#include "support/result.h"
+
+namespace ggufc::ir {
+
+Result<Module> Parse(std::string_view text, const std::string& file);
+
+}  // namespace ggufc::ir

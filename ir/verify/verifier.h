@@ -1,0 +1,11 @@
+// The invariants every pass may rely on and must keep; verifier.cpp's header lists them in prose.
+#pragma once
+
+#include "ir/core/module.h"
+#include "support/result.h"
+
+namespace ggufc::ir {
+
+Status Verify(const Module& module);
+
+}  // namespace ggufc::ir

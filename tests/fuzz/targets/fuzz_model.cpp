@@ -1,0 +1,39 @@
+// A model file with the right keys and tensors whose sizes, types and values come from the input (model_writer.h), so
+// that the input's bytes decide on shapes and not on spelling. What opens goes as far as the program that code would
+// be generated for.
+#include "driver/compile.h"
+#include "fuzz_target.h"
+#include "model_writer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace ggufc;
+  static fuzz::MemoryFile file;
+  fuzz::Pieces input(data, size);
+  constexpr ir::Scalar kActivations[] = {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7};
+  driver::CompileOptions options;
+  options.target = &codegen::Targets()[input.TakeBelow(static_cast<uint32_t>(codegen::Targets().size()))];
+  options.activations = input.TakeOneOf(kActivations);
+  options.dims = input.Take<uint8_t>();
+  options.normalize = input.TakeBool();
+  file.Write(fuzz::ModelWriter(input, /*vocabulary=*/false).Write());
+  const std::string start = file.path() + ": ";
+  const Result<std::unique_ptr<driver::Model>> model = driver::Model::Open(file.path());
+  if (!model) {
+    fuzz::RequireMessage(model.error().message, start);
+    return 0;
+  }
+  const Result<driver::CompiledModel> lowered = driver::Lower(**model, options);
+  if (!lowered) {
+    fuzz::RequireMessage(lowered.error().message, start);
+    return 0;
+  }
+  const runtime::Program& program = lowered->built.program;
+  fuzz::Require(program.dims >= 1 && program.dims <= (*model)->config().output_dim,
+                "dims are within the model's");
+  // Panels pad to 16 rows, vectors to 64 bytes; two tables of rotations come on top.
+  const int64_t rotations = 8 * (*model)->config().context_length * (*model)->config().head_dim;
+  const auto bytes = static_cast<int64_t>((*model)->file().bytes().size());
+  fuzz::Require(program.weights_bytes <= 16 * bytes + rotations + (1 << 20),
+                "packed weights are bounded by the file");
+  return 0;
+}

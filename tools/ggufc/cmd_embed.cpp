@@ -1,0 +1,245 @@
+// ggufc embed: documents in, vectors out, a bounded number of documents at a time.
+#include <chrono>
+
+#include "driver/open_model.h"
+#include "support/os/output_file.h"
+#include "support/text.h"
+#include "tools/ggufc/command_line.h"
+#include "tools/ggufc/encode.h"
+#include "tools/io/report.h"
+#include "tools/io/truncation_report.h"
+
+namespace ggufc::tools {
+namespace {
+
+// Enough for all threads, and little against the arena: 1024 vectors of 768 are 3 MB.
+constexpr size_t kBatchDocuments = 1024;
+constexpr size_t kBatchTokens = size_t{1} << 16;
+
+constexpr CommandHelp kHelp = {
+    "embed", "MODEL [TEXT...] [options]",
+    "Compiles MODEL for this CPU, runs it on each document and writes one vector a document. A document is\n"
+    "a TEXT, a list of --ids, or a line of --input. BOS and EOS are added to texts, and a prompt if asked\n"
+    "for. What was compiled is kept for the next time (ggufc cache).",
+    R"(Formats:
+  jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding"
+         (not those of these names), and behind "tokens" there is "dropped":3 where --overlength truncate cut 3
+         tokens off
+  npy    NumPy, float32, shape (documents, dims)
+  text   a line of numbers a vector
+
+Examples:
+  ggufc embed model.gguf "The cat sleeps." "A cat is asleep."
+  ggufc embed model.gguf --prompt query "where do cats sleep?"
+  ggufc embed model.gguf --input docs.jsonl --prompt document --format npy --output docs.npy
+  ggufc embed model.gguf --ids 2,9259,1902,1 --dims 256 --format text
+  printf '{"id":7,"text":"The cat sleeps."}\n' | ggufc embed model.gguf --input -)"};
+
+struct EmbedFlags {
+  ModelFlags model;
+  InputFlags input;
+  OutputFlags output;
+  int threads = 0;
+  bool stats = false;
+  bool no_cache = false;
+};
+
+struct Batch {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> lengths;
+  std::vector<int64_t> dropped;    // tokens of each that were cut off
+  std::vector<std::string> kept;   // Document::kept of each
+  std::vector<std::string> where;  // Document::where of each
+};
+
+struct Totals {
+  int64_t documents = 0;
+  int64_t tokens = 0;
+  double encode = 0;  // seconds: reading and tokenizing
+  double run = 0;
+};
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Status ReadBatch(DocumentSource& source, Encoder& encoder, bool truncate, TruncationReport& truncated,
+                 Batch& batch) {
+  batch = {};
+  std::vector<int32_t> ids;
+  Document document;
+  while (batch.lengths.size() < kBatchDocuments && batch.ids.size() < kBatchTokens) {
+    ASSIGN_OR_RETURN(const bool more, source.Next(document));
+    if (!more) break;
+    ASSIGN_OR_RETURN(const int64_t dropped, encoder.EncodeForModel(document, truncate, ids));
+    truncated.Add(document.where, static_cast<int64_t>(ids.size()), dropped);
+    batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
+    batch.lengths.push_back(static_cast<int32_t>(ids.size()));
+    batch.dropped.push_back(dropped);
+    batch.kept.push_back(std::move(document.kept));
+    batch.where.push_back(std::move(document.where));
+  }
+  return {};
+}
+
+std::string CacheLine(const driver::OpenReport& report) {
+  const auto seconds = [](std::string_view what, double time) {
+    return time > 0 ? fmt::format(", {} {:.3f} s", what, time) : std::string();
+  };
+  switch (report.cache) {
+    case driver::CacheUse::kHit:
+      return fmt::format("hit: read {:.3f} s{}", report.read, seconds("hash of the model", report.hash));
+    case driver::CacheUse::kMiss:
+      return fmt::format("miss: {}{}{}", report.stored ? "stored" : "not stored",
+                         seconds("hash of the model", report.hash), seconds("store", report.store));
+    case driver::CacheUse::kOff:
+      break;
+  }
+  return "off";
+}
+
+void PrintStats(const driver::OpenedModel& model, const runtime::Embedder& embedder, const EmbedFlags& flags,
+                const Totals& totals, const TruncationReport& truncated) {
+  const driver::OpenReport& report = model.report();
+  const driver::CompileTimes& times = report.compile;
+  const runtime::Program& program = embedder.executor().program();
+  const runtime::ExecutorStats stats = embedder.executor().stats();
+  const runtime::ModelInfo& info = embedder.info();
+  std::string out;
+  out += fmt::format("model        {} ({}, {} layers, {} bytes)\n", Printable(flags.model.model),
+                     runtime::TextOf(info.architecture), info.layers,
+                     Grouped(static_cast<int64_t>(model.bytes().size())));
+  out += fmt::format("fingerprint  {}\n", embedder.fingerprint());
+  out += fmt::format("target       {}, activations {}, {} thread{}\n", embedder.target(),
+                     flags.model.activations, stats.threads, stats.threads == 1 ? "" : "s");
+  out += fmt::format("cache        {}\n", CacheLine(report));
+  if (!model.cached()) {
+    out += fmt::format(
+        "compile      {:.3f} s: import {:.3f}, passes {:.3f}, check {:.3f}, codegen {:.3f}, load {:.3f}, "
+        "pack "
+        "{:.3f}\n",
+        times.Total(), times.import, times.passes, times.check, times.codegen, times.load, times.pack);
+  }
+  out += fmt::format("code         {} bytes of object, {} kernels, {} steps\n",
+                     Grouped(static_cast<int64_t>(report.code_bytes)), program.kernels.size(),
+                     program.steps.size());
+  out += fmt::format("weights      {} bytes packed\n", Grouped(program.weights_bytes));
+  out += fmt::format("documents    {}, {} tokens; read and tokenized in {:.3f} s\n",
+                     Grouped(totals.documents), Grouped(totals.tokens), totals.encode);
+  out += fmt::format("truncated    {} documents: {} tokens kept, {} dropped\n",
+                     Grouped(truncated.documents()), Grouped(truncated.kept()), Grouped(truncated.dropped()));
+  out += fmt::format(
+      "run          {:.3f} s, {} tokens/s\n", totals.run,
+      totals.run > 0 ? Grouped(static_cast<int64_t>(static_cast<double>(totals.tokens) / totals.run)) : "0");
+  out += fmt::format("memory       peak {} bytes, arena {}, scratch {}\n", Grouped(PeakMemory()),
+                     Grouped(stats.arena_bytes), Grouped(stats.scratch_bytes));
+  std::vector<std::vector<std::string>> rows = {{"kernel", "calls", "ms", "share"}};
+  const std::vector<KernelTime> kernels = KernelTimes(program, stats.step_nanoseconds);
+  double sum = 0;
+  for (const KernelTime& kernel : kernels) sum += kernel.seconds;
+  for (const KernelTime& kernel : kernels) {
+    rows.push_back({kernel.kernel, fmt::format("{}", kernel.calls),
+                    fmt::format("{:.2f}", 1e3 * kernel.seconds),
+                    fmt::format("{:.1f} %", sum > 0 ? 100 * kernel.seconds / sum : 0.0)});
+  }
+  PrintToStderr(out + Table(rows, ""));
+}
+
+// As a model that was compiled once has it, too.
+Result<std::unique_ptr<driver::OpenedModel>> OpenThroughCache(const EmbedFlags& flags) {
+  driver::OpenModelOptions options;
+  ASSIGN_OR_RETURN(options.compile, flags.model.Options());
+  if (!flags.no_cache) options.cache_folder = CacheFolderOfUser();
+  options.hash_file = flags.stats;  // for the fingerprint
+  options.warn = [](std::string_view message) { Warn(message); };
+  ASSIGN_OR_RETURN(std::unique_ptr<driver::OpenedModel> model,
+                   driver::OpenedModel::Open(flags.model.model, std::move(options)));
+  for (const std::string& warning : model->warnings()) {
+    Warn(fmt::format("{}: {}", flags.model.model, warning));
+  }
+  return model;
+}
+
+Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(driver::OpenedModel& model, const EmbedFlags& flags) {
+  ASSIGN_OR_RETURN(const codegen::Target* const target, codegen::FindTarget(flags.model.target));
+  RETURN_IF_ERROR(CheckTargetRuns(*target));
+  Progress progress;
+  if (!model.cached()) progress.Show("compiling ...");
+  runtime::ExecutorOptions executor;
+  executor.threads = flags.threads;
+  executor.profile = flags.stats;
+  return model.MakeEmbedder(executor);
+}
+
+Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
+  RETURN_IF_ERROR(CheckNotAnInput(flags.output.path, {flags.model.model, flags.input.input}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::OpenedModel> model, OpenThroughCache(flags));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
+  Encoder encoder([&] { return model->tokenizer(); }, {model->vocab(), model->context_length()}, flags.input);
+  const bool truncate = flags.output.truncate();
+  Totals totals;
+  Batch batch;
+  Progress progress;
+  TruncationReport truncated([&](std::string_view message) {
+    progress.Clear();
+    Warn(message);
+  });
+  const auto read = [&]() -> Status {
+    const auto start = std::chrono::steady_clock::now();
+    RETURN_IF_ERROR(ReadBatch(*source, encoder, truncate, truncated, batch));
+    totals.encode += SecondsSince(start);
+    return {};
+  };
+  // Before the work of compiling: most mistakes show here.
+  RETURN_IF_ERROR(read());
+  ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Embedder> embedder, MakeEmbedder(*model, flags));
+  const size_t dims = embedder->dims();
+  ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer, flags.output.Open(static_cast<int64_t>(dims)));
+  std::vector<float> vectors;
+  while (!batch.lengths.empty()) {
+    vectors.resize(batch.lengths.size() * dims);
+    const auto start = std::chrono::steady_clock::now();
+    RETURN_IF_ERROR(WithContext(
+        flags.model.model, embedder->Run(batch.ids, batch.lengths, vectors.data(), {.each = batch.where})));
+    totals.run += SecondsSince(start);
+    totals.tokens += static_cast<int64_t>(batch.ids.size());
+    for (size_t i = 0; i < batch.lengths.size(); ++i) {
+      RETURN_IF_ERROR(writer->Write({totals.documents++, batch.lengths[i], batch.dropped[i], batch.kept[i]},
+                                    std::span(vectors).subspan(i * dims, dims)));
+    }
+    RETURN_IF_ERROR(writer->Flush());
+    progress.Show(fmt::format("{} documents, {:.0f} tokens/s", Grouped(totals.documents),
+                              static_cast<double>(totals.tokens) / totals.run));
+    RETURN_IF_ERROR(read());
+  }
+  progress.Clear();
+  RETURN_IF_ERROR(writer->Finish());
+  truncated.Finish();
+  if (flags.stats) PrintStats(*model, *embedder, flags, totals, truncated);
+  return {};
+}
+
+}  // namespace
+
+int RunEmbed(const Arguments& arguments) {
+  CommandLine line(kHelp);
+  EmbedFlags flags;
+  flags.model.AddModel(line.app());
+  line.TakeTexts();
+  flags.input.Add(line.app());
+  flags.output.Add(line.app());
+  flags.model.AddDims(line.app());
+  AddThreads(line.app(), flags.threads);
+  flags.model.AddTarget(line.app());
+  line.app().add_flag("--stats", flags.stats,
+                      "print compile times, sizes, speed and time of each kernel to stderr");
+  line.app().add_flag("--no-cache", flags.no_cache,
+                      "compile, whatever the cache has, and keep nothing (see ggufc cache --help)");
+  if (const auto status = line.Parse(arguments)) return *status;
+  if (const Status status = flags.input.Check(line.texts()); !status)
+    return line.UsageError(status.error().message);
+  const Status status = Embed(flags, line.texts());
+  return status ? kGood : Fail(status.error());
+}
+
+}  // namespace ggufc::tools

@@ -1,0 +1,89 @@
+#include "tools/ggufc/command_line.h"
+
+#include <cstdlib>
+
+#include "codegen/target.h"
+#include "driver/cache/cache_folder.h"
+
+namespace ggufc::tools {
+
+void ModelFlags::AddModel(CLI::App& app) {
+  app.add_option("MODEL", model, "the model, a GGUF file")->required();
+}
+
+void ModelFlags::AddTarget(CLI::App& app) {
+  std::vector<std::string> targets = {"native"};
+  for (const codegen::Target& row : codegen::Targets()) targets.emplace_back(row.name());
+  app.add_option("--target", target,
+                 fmt::format("instructions to use: {};\nnative (default): the best this machine has",
+                             fmt::join(targets, ", ")))
+      ->check(OneOf(targets))
+      ->type_name("NAME");
+  AddActivations(app);
+}
+
+void ModelFlags::AddActivations(CLI::App& app) {
+  app.add_option("--activations", activations,
+                 "bits of activations in products with q8_0 weights: i16 (default, 1 - cos to\n"
+                 "exact below 1e-7), i8 (fast with VNNI), i7 (fast with AVX2)")
+      ->check(OneOf({"i16", "i8", "i7"}))
+      ->type_name("MODE");
+}
+
+void ModelFlags::AddDims(CLI::App& app) {
+  app.add_option("--dims", dims,
+                 "keep the first N numbers of an embedding (this family is trained for\n768, 512, 256, 128)")
+      ->check(NumberFrom(1, int64_t{1} << 30))
+      ->type_name("N");
+  app.add_flag("--no-normalize", no_normalize, "do not scale embeddings to length 1");
+}
+
+Result<driver::CompileOptions> ModelFlags::Options() const {
+  driver::CompileOptions options;
+  ASSIGN_OR_RETURN(options.target, codegen::FindTarget(target));
+  ASSIGN_OR_RETURN(options.activations, driver::ParseActivations(activations));
+  options.dims = dims;
+  options.normalize = !no_normalize;
+  return options;
+}
+
+Result<std::unique_ptr<driver::Model>> OpenModel(const std::string& path) {
+  ASSIGN_OR_RETURN(std::unique_ptr<driver::Model> model, driver::Model::Open(path));
+  for (const std::string& warning : model->warnings()) Warn(fmt::format("{}: {}", path, warning));
+  return model;
+}
+
+std::string CacheFolderOfUser() {
+  return driver::DefaultCacheFolder(std::getenv("XDG_CACHE_HOME"), std::getenv("HOME"));
+}
+
+Status CheckTargetRuns(const codegen::Target& target) {
+  if (codegen::HostRuns(target)) return {};
+  return Err("--target {}: this machine cannot run its code (the best it runs is {})", target.name(),
+             codegen::NativeTarget().name());
+}
+
+Result<std::unique_ptr<driver::Engine>> MakeEngine(const driver::Model& model,
+                                                   const driver::CompileOptions& options, int threads,
+                                                   bool profile) {
+  RETURN_IF_ERROR(CheckTargetRuns(*options.target));
+  Progress progress;
+  progress.Show("compiling ...");
+  Result<driver::CompiledModel> compiled = driver::Compile(model, options);
+  if (!compiled) return tl::unexpected(NameModel(model, compiled.error()));
+  runtime::ExecutorOptions executor;
+  executor.threads = threads;
+  executor.profile = profile;
+  Result<std::unique_ptr<driver::Engine>> engine =
+      driver::Engine::Load(model, std::move(*compiled), executor);
+  if (!engine) return tl::unexpected(NameModel(model, engine.error()));
+  return engine;
+}
+
+Error NameModel(const driver::Model& model, Error error) {
+  const std::string prefix = model.file().path() + ": ";
+  if (!error.message.starts_with(prefix)) error.message.insert(0, prefix);
+  return error;
+}
+
+}  // namespace ggufc::tools

@@ -1,0 +1,21 @@
+// What a batch asks of any machine, counted from the shapes of the model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "frontend/arch/architecture.h"
+
+namespace ggufc::roofline {
+
+// Multiply-adds of one batch: linears, attention (only pairs of tokens that see each other) and the dense
+// modules.
+struct MultiplyAdds {
+  double linear_per_token = 0;
+  double dense_per_document = 0;
+};
+MultiplyAdds CountMultiplyAdds(const frontend::ModelConfig& config);
+double AttentionMultiplyAdds(const frontend::ModelConfig& config, int64_t tokens);
+double BatchMultiplyAdds(const frontend::ModelConfig& config, std::span<const int32_t> lengths);
+
+}  // namespace ggufc::roofline
