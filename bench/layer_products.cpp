@@ -24,10 +24,11 @@ class OneLayer {
     if (model_ == nullptr) OpenModel();
     std::unique_ptr<driver::Engine>& engine = engines_[{&target, activations}];
     if (engine == nullptr) {
-      engine = ValueOf(driver::Engine::Load(
-          *model_,
-          ValueOf(driver::Compile(*model_, {.target = &target, .activations = activations, .emit = {}})),
-          {.threads = 1, .profile = true}));
+      engine = ValueOf(
+          driver::Engine::Load(*model_,
+                               ValueOf(driver::CompileProgram(
+                                   *model_, {.target = &target, .activations = activations, .emit = {}})),
+                               {.threads = 1, .profile = true}));
     }
     return *engine;
   }
@@ -41,12 +42,12 @@ class OneLayer {
     if (const Status written = frontend::WriteSyntheticModel(options, std::nullopt, path); !written) {
       Fail(written.error().message);
     }
-    Result<std::unique_ptr<driver::Model>> model = driver::Model::Open(path);
+    Result<std::unique_ptr<driver::SourceModel>> model = driver::SourceModel::Open(path);
     unlink(path.c_str());
     model_ = ValueOf(std::move(model));
   }
 
-  std::unique_ptr<driver::Model> model_;
+  std::unique_ptr<driver::SourceModel> model_;
   std::map<std::pair<const codegen::Target*, ir::Scalar>, std::unique_ptr<driver::Engine>> engines_;
 };
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "codegen/jit.h"
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "micro_benchmarks.h"
 #include "passes/kernel/kernel_shape.h"
 #include "passes/loop/simplify.h"
@@ -76,7 +76,7 @@ Compiled Compile(const Case& c) {
                                               .w_stride = passes::PanelBytes(c.format.weight, c.k) / c.k});
   const std::string name = module.function(id).name;
   ValueOf(passes::Simplify(module, {.target = c.target->info, .activations = c.format.activation}));
-  const std::vector<uint8_t> object = ValueOf(codegen::CompileObject(module, *c.target));
+  const std::vector<uint8_t> object = ValueOf(codegen::EmitObject(module, *c.target));
   codegen::LoadedCode code = ValueOf(codegen::LoadedCode::Load(object));
   void* address = ValueOf(code.Lookup(name));
   return {std::move(code), reinterpret_cast<MicroFn>(address)};

@@ -202,7 +202,7 @@ void Write(std::vector<uint8_t>& bytes, uint64_t at, const T& value) {
 
 }  // namespace
 
-Result<std::vector<uint8_t>> CompileArtifact(const ArtifactCode& code) {
+Result<std::vector<uint8_t>> EmitArtifactObject(const ArtifactCode& code) {
   ASSIGN_OR_RETURN(BackendModule prepared, Prepare(code));
   const auto bytes = Generate(prepared, llvm::CodeGenFileType::ObjectFile);
   return std::vector<uint8_t>(bytes.begin(), bytes.end());

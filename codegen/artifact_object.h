@@ -6,7 +6,7 @@
 //   main        if asked for: ggufc_main(&NAME_code, argc, argv)
 //
 // ggufc_open_code and ggufc_main are all that is undefined. Kernels are local symbols, "avx2.ffn_down". Each function's
-// machine code is what CompileObject makes for its target alone. Equal inputs give equal bytes.
+// machine code is what EmitObject makes for its target alone. Equal inputs give equal bytes.
 #pragma once
 
 #include <array>
@@ -42,7 +42,7 @@ inline constexpr const char* kImageSection = ".lrodata.ggufc";
 
 // An ELF object (x86-64, position independent). With image_bytes its section kImageSection holds one byte, so that 300 MB
 // need not pass through LLVM: ReserveImage makes room.
-Result<std::vector<uint8_t>> CompileArtifact(const ArtifactCode& code);
+Result<std::vector<uint8_t>> EmitArtifactObject(const ArtifactCode& code);
 
 // Pads the object to a multiple of 4096 and lets kImageSection be the `image_bytes` that are to follow. Without them it
 // is no object any more.

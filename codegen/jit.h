@@ -22,7 +22,7 @@ struct ExternalFunction {
 // undefined symbol does not load.
 class LoadedCode {
  public:
-  // `object`: an ELF object for this machine's instruction set, as CompileObject and CompileArtifact make it. Copied.
+  // `object`: an ELF object for this machine's instruction set, as EmitObject and EmitArtifactObject make it. Copied.
   // Errors, Lookup's too, are kInternal or kOutOfMemory.
   static Result<LoadedCode> Load(std::span<const uint8_t> object,
                                  std::span<const ExternalFunction> externals = {});

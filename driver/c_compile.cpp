@@ -1,11 +1,11 @@
-// ggufc_compile (runtime/api/ggufc_compiler.h) over OpenedModel: arguments are checked, everything else is done there.
+// ggufc_compile (runtime/api/ggufc_compiler.h) over ModelOpener: arguments are checked, everything else is done there.
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "codegen/target.h"
-#include "driver/open_model.h"
+#include "driver/model_opener.h"
 #include "runtime/api/c_api.h"
 #include "runtime/api/ggufc_compiler.h"
 
@@ -19,12 +19,12 @@ std::string CacheFolderOfUser() {
   return DefaultCacheFolder(secure_getenv("XDG_CACHE_HOME"), secure_getenv("HOME"));
 }
 
-Result<OpenModelOptions> ReadOpenOptions(const ggufc_compile_options& options) {
+Result<ModelOpenerOptions> ReadOpenOptions(const ggufc_compile_options& options) {
   if ((options.flags & ~kKnownFlags) != 0) {
     return Err("ggufc_compile_options.flags: {:#x} is not known", options.flags & ~kKnownFlags);
   }
   if (options.dims < 0) return Err("ggufc_compile_options.dims is {}", options.dims);
-  OpenModelOptions open;
+  ModelOpenerOptions open;
   ASSIGN_OR_RETURN(open.compile.target,
                    codegen::FindTarget(options.target != nullptr ? options.target : "native"));
   ASSIGN_OR_RETURN(open.compile.activations,
@@ -44,12 +44,12 @@ Result<OpenModelOptions> ReadOpenOptions(const ggufc_compile_options& options) {
 Result<ggufc_model*> OpenModel(const char* path, const ggufc_compile_options* given) {
   if (path == nullptr || *path == '\0') return Err("model_path is {}", path == nullptr ? "NULL" : "empty");
   ASSIGN_OR_RETURN(const auto options, runtime::ReadOptions(given, "ggufc_compile_options"));
-  ASSIGN_OR_RETURN(OpenModelOptions open, ReadOpenOptions(options));
+  ASSIGN_OR_RETURN(ModelOpenerOptions open, ReadOpenOptions(options));
   runtime::ExecutorOptions executor;
   executor.threads = options.threads;
   if (options.chunk_tokens != 0) executor.chunk_tokens = options.chunk_tokens;
-  ASSIGN_OR_RETURN(const std::unique_ptr<OpenedModel> opened,
-                   WithKind(ErrorKind::kBadFile, OpenedModel::Open(path, std::move(open))));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ModelOpener> opened,
+                   WithKind(ErrorKind::kBadFile, ModelOpener::Open(path, std::move(open))));
   // The handle takes texts.
   RETURN_IF_ERROR(WithKind(ErrorKind::kBadFile, opened->tokenizer().map([](auto&&) {})));
   if (options.dims > opened->full_dims()) {

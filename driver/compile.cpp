@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "frontend/gguf/tensor_data.h"
 #include "ir/core/numerics.h"
 
@@ -39,19 +39,19 @@ Status CheckWeights(const frontend::GgufFile& file, const ir::Module& module) {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> Model::Open(const std::string& path) {
+Result<std::unique_ptr<SourceModel>> SourceModel::Open(const std::string& path) {
   ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
   return Read(std::move(file));
 }
 
-Result<std::unique_ptr<Model>> Model::Read(MappedFile file) {
-  std::unique_ptr<Model> model(new Model());
+Result<std::unique_ptr<SourceModel>> SourceModel::Read(MappedFile file) {
+  std::unique_ptr<SourceModel> model(new SourceModel());
   ASSIGN_OR_RETURN(model->file_, frontend::GgufFile::Read(std::move(file)));
-  ASSIGN_OR_RETURN(model->config_, frontend::ReadModelConfig(model->file_));
+  ASSIGN_OR_RETURN(model->config_, frontend::ReadHparams(model->file_));
   return model;
 }
 
-Result<const runtime::Tokenizer*> Model::tokenizer() {
+Result<const runtime::Tokenizer*> SourceModel::tokenizer() {
   if (!tokenizer_) {
     ASSIGN_OR_RETURN(const frontend::Vocabulary vocabulary, frontend::LoadVocabulary(file_));
     if (static_cast<int64_t>(vocabulary.pieces.size()) != config_.vocab) {
@@ -77,19 +77,19 @@ const char* ActivationsName(ir::Scalar activations) {
   return activations == ir::Scalar::kQ16 ? "i16" : activations == ir::Scalar::kQ8 ? "i8" : "i7";
 }
 
-Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options) {
+Result<ir::Module> ImportGraph(const SourceModel& model, const CompileOptions& options) {
   return frontend::ImportModel(model.file(), model.config(),
                                {.dims = options.dims, .normalize = options.normalize});
 }
 
-Result<std::string> NumericsOf(const Model& model, const CompileOptions& options) {
+Result<std::string> NumericsOf(const SourceModel& model, const CompileOptions& options) {
   ASSIGN_OR_RETURN(ir::Module module, ImportGraph(model, options));
   RETURN_IF_ERROR(
       WithContext(model.file().path(), passes::RunGraphPasses(module, ContextOf(model, options))));
   return ir::NumericsOf(module);
 }
 
-passes::PassContext ContextOf(const Model& model, const CompileOptions& options) {
+passes::PassContext ContextOf(const SourceModel& model, const CompileOptions& options) {
   return {.target = TargetOf(options).info,
           .activations = options.activations,
           .context_length = model.config().context_length};
@@ -105,9 +105,9 @@ void PackWeights(const frontend::GgufFile& file, std::span<const runtime::PackJo
   }
 }
 
-Result<CompiledModel> Lower(const Model& model, const CompileOptions& options,
-                            const passes::PassObserver& observer) {
-  CompiledModel compiled;
+Result<CompiledProgram> LowerProgram(const SourceModel& model, const CompileOptions& options,
+                                     const passes::PassObserver& observer) {
+  CompiledProgram compiled;
   compiled.target = &TargetOf(options);
   Stopwatch watch;
   ASSIGN_OR_RETURN(compiled.module, ImportGraph(model, options));
@@ -129,11 +129,11 @@ Result<CompiledModel> Lower(const Model& model, const CompileOptions& options,
   return compiled;
 }
 
-Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
-                              const passes::PassObserver& observer) {
-  ASSIGN_OR_RETURN(CompiledModel compiled, Lower(model, options, observer));
+Result<CompiledProgram> CompileProgram(const SourceModel& model, const CompileOptions& options,
+                                       const passes::PassObserver& observer) {
+  ASSIGN_OR_RETURN(CompiledProgram compiled, LowerProgram(model, options, observer));
   Stopwatch watch;
-  ASSIGN_OR_RETURN(compiled.object, codegen::CompileObject(compiled.module, *compiled.target, options.emit));
+  ASSIGN_OR_RETURN(compiled.object, codegen::EmitObject(compiled.module, *compiled.target, options.emit));
   watch.AddTo(compiled.times.codegen);
   return compiled;
 }
@@ -148,7 +148,7 @@ Result<std::vector<runtime::KernelFn>> LookupKernels(const codegen::LoadedCode& 
   return kernels;
 }
 
-Result<std::unique_ptr<Engine>> Engine::Load(const Model& model, CompiledModel compiled,
+Result<std::unique_ptr<Engine>> Engine::Load(const SourceModel& model, CompiledProgram compiled,
                                              const runtime::ExecutorOptions& options) {
   std::unique_ptr<Engine> engine(new Engine(std::move(compiled)));
   const BuiltProgram& built = engine->compiled_.built;

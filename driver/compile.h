@@ -1,7 +1,7 @@
 // From a model file to a program that runs: import, passes, code generation, loading, packing. Tools, tests and the
 // library interface start here.
 //
-//   Model::Open    a GGUF file: configuration, vocabulary, graph
+//   SourceModel::Open    a GGUF file: configuration, vocabulary, graph
 //   Compile        graph -> passes -> object code and a plan for the weights (for one target and one activation mode)
 //   Engine::Load   object code and weights in this process, ready to run
 #pragma once
@@ -39,21 +39,21 @@ inline constexpr size_t kMaxKernels = 32;
 inline constexpr int kNumericsVersion = 2;
 
 // An opened model file. Cheap: tensors are not read.
-class Model {
+class SourceModel {
  public:
-  static Result<std::unique_ptr<Model>> Open(const std::string& path);
-  static Result<std::unique_ptr<Model>> Read(MappedFile file);
+  static Result<std::unique_ptr<SourceModel>> Open(const std::string& path);
+  static Result<std::unique_ptr<SourceModel>> Read(MappedFile file);
 
   const frontend::GgufFile& file() const { return file_; }
-  const frontend::ModelConfig& config() const { return config_; }
+  const frontend::Hparams& config() const { return config_; }
   const std::vector<std::string>& warnings() const { return config_.warnings; }
   // Made on first use, because a caller with ids needs none: 262,144 pieces take about 50 ms. Not for concurrent calls.
   Result<const runtime::Tokenizer*> tokenizer();
 
  private:
-  Model() = default;
+  SourceModel() = default;
   frontend::GgufFile file_;
-  frontend::ModelConfig config_;
+  frontend::Hparams config_;
   std::optional<runtime::Tokenizer> tokenizer_;
 };
 
@@ -89,7 +89,7 @@ struct CompileTimes {
   double Total() const { return import + passes + check + codegen + load + pack; }
 };
 
-struct CompiledModel {
+struct CompiledProgram {
   const codegen::Target* target = nullptr;
   ir::Module module;            // loop stage
   BuiltProgram built;           // steps and pack jobs; the jobs point into the model's file
@@ -98,16 +98,16 @@ struct CompiledModel {
 };
 
 // The graph, unchanged, and the graph after all passes. `observer` sees the module after each pass.
-Result<ir::Module> ImportGraph(const Model& model, const CompileOptions& options);
+Result<ir::Module> ImportGraph(const SourceModel& model, const CompileOptions& options);
 // The versions of the arithmetic that decide the bits of its embeddings (ir/core/numerics.h).
-Result<std::string> NumericsOf(const Model& model, const CompileOptions& options);
-passes::PassContext ContextOf(const Model& model, const CompileOptions& options);
-Result<CompiledModel> Compile(const Model& model, const CompileOptions& options,
-                              const passes::PassObserver& observer = {});
+Result<std::string> NumericsOf(const SourceModel& model, const CompileOptions& options);
+passes::PassContext ContextOf(const SourceModel& model, const CompileOptions& options);
+Result<CompiledProgram> CompileProgram(const SourceModel& model, const CompileOptions& options,
+                                       const passes::PassObserver& observer = {});
 // The same without object code: all that can be wrong with the file is found here. Reads the weights once, for values that
 // are not finite; limits what is compiled (kMaxKernels) and what it takes to run it (runtime::ValidateProgram).
-Result<CompiledModel> Lower(const Model& model, const CompileOptions& options,
-                            const passes::PassObserver& observer = {});
+Result<CompiledProgram> LowerProgram(const SourceModel& model, const CompileOptions& options,
+                                     const passes::PassObserver& observer = {});
 
 // Runs `jobs`, whose sources are tensors of `file`, into `blob`, which is zeroed and as large as they ask for.
 void PackWeights(const frontend::GgufFile& file, std::span<const runtime::PackJob> jobs, uint8_t* blob);
@@ -120,7 +120,7 @@ Result<std::vector<runtime::KernelFn>> LookupKernels(const codegen::LoadedCode& 
 class Engine {
  public:
   // `model` must outlive the engine: embeddings tables are read where they lie in the file.
-  static Result<std::unique_ptr<Engine>> Load(const Model& model, CompiledModel compiled,
+  static Result<std::unique_ptr<Engine>> Load(const SourceModel& model, CompiledProgram compiled,
                                               const runtime::ExecutorOptions& options);
 
   // See runtime::Executor::Run.
@@ -129,13 +129,13 @@ class Engine {
     return executor_->Run(ids, lengths, out, names);
   }
   int64_t dims() const { return executor_->program().dims; }
-  const CompiledModel& compiled() const { return compiled_; }
+  const CompiledProgram& compiled() const { return compiled_; }
   const runtime::Executor& executor() const { return *executor_; }
   runtime::Executor& executor() { return *executor_; }
 
  private:
-  explicit Engine(CompiledModel compiled) : compiled_(std::move(compiled)) {}
-  CompiledModel compiled_;
+  explicit Engine(CompiledProgram compiled) : compiled_(std::move(compiled)) {}
+  CompiledProgram compiled_;
   std::optional<codegen::LoadedCode> code_;
   runtime::PageMemory weights_;
   std::unique_ptr<runtime::Executor> executor_;

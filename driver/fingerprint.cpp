@@ -45,7 +45,7 @@ std::string Fingerprint(const Hash128& contents, int64_t dims, const CompileOpti
       .Text();
 }
 
-Result<std::string> Fingerprint(const Model& model, const CompileOptions& options) {
+Result<std::string> Fingerprint(const SourceModel& model, const CompileOptions& options) {
   const std::string& path = model.file().path();
   ASSIGN_OR_RETURN(const FileContents contents, HashFile(path));
   // The path may have another file by now; what is compiled is the one that was mapped.

@@ -23,6 +23,6 @@ Result<FileContents> HashFile(const std::string& path);
 std::string Fingerprint(const Hash128& contents, int64_t dims, const CompileOptions& options);
 // The same from the model's file, which is read for it. An error where its path no longer leads to the file that was
 // opened, in the state that it was in.
-Result<std::string> Fingerprint(const Model& model, const CompileOptions& options);
+Result<std::string> Fingerprint(const SourceModel& model, const CompileOptions& options);
 
 }  // namespace ggufc::driver

@@ -8,7 +8,7 @@
 #include "runtime/api/ggufc.h"
 #include "runtime/exec/memory.h"
 #include "runtime/store/chunked_table.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/store/program_format.h"
 #include "support/check.h"
 
@@ -24,7 +24,7 @@ std::span<const uint8_t> BytesOf(const std::vector<uint64_t>& values) {
 
 }  // namespace
 
-Result<std::unique_ptr<Artifact>> Artifact::Plan(Model& model, ArtifactOptions options) {
+Result<std::unique_ptr<Artifact>> Artifact::Plan(SourceModel& model, ArtifactOptions options) {
   RETURN_IF_ERROR(CheckArtifactName(options.name));
   std::unique_ptr<Artifact> artifact(new Artifact(model, std::move(options)));
   artifact->Progress("passes");
@@ -68,7 +68,7 @@ Status Artifact::Compile() {
     golden.push_back({std::move(ids), std::vector<float>(static_cast<size_t>(plan_.info.dims))});
   }
   golden_ = runtime::SerializeGolden(golden);
-  sections_ = {{SectionKind::kModel, 0, sizeof(runtime::ModelInfo)},
+  sections_ = {{SectionKind::kModel, 0, sizeof(runtime::ModelCard)},
                {SectionKind::kTokenizer, 0, tokenizer_.size()},
                {SectionKind::kGolden, 0, golden_.size()}};
   for (const WeightsPlan& weights : plan_.weights) {
@@ -79,7 +79,7 @@ Status Artifact::Compile() {
   sections_.push_back({SectionKind::kTableHashes, 0, chunks * sizeof(uint64_t)});
 
   Progress("code generation");
-  ASSIGN_OR_RETURN(object_, codegen::CompileArtifact(CodeOf(plan_)));
+  ASSIGN_OR_RETURN(object_, codegen::EmitArtifactObject(CodeOf(plan_)));
   if (options_.embed && object_.size() + runtime::kSectionAlign + image_bytes() >= kMaxObjectBytes) {
     return Err(
         "{}: an object with {} bytes of weights in it would not stay below {} bytes; keep them in a file of "
@@ -102,7 +102,7 @@ Status Artifact::ComputeGolden() {
   } else {
     const codegen::Target* native[] = {&codegen::NativeTarget()};
     ASSIGN_OR_RETURN(const ArtifactPlan other, PlanArtifact(model_, options_.compile, native));
-    ASSIGN_OR_RETURN(const std::vector<uint8_t> object, codegen::CompileArtifact(CodeOf(other)));
+    ASSIGN_OR_RETURN(const std::vector<uint8_t> object, codegen::EmitArtifactObject(CodeOf(other)));
     ASSIGN_OR_RETURN(golden, driver::ComputeGolden(model_, other.targets.front(), object, options_.name));
   }
   const size_t planned = golden_.size();
@@ -115,7 +115,7 @@ Status Artifact::WriteImage(OutputFile& file, uint64_t base) const {
   const auto fingerprint = runtime::ParseFingerprint(fingerprint_);
   CHECK(fingerprint, "{}", fingerprint.error().message);
   ASSIGN_OR_RETURN(ImageWriter writer, ImageWriter::Begin(file, base, *fingerprint, sections_));
-  RETURN_IF_ERROR(writer.WriteSection(SectionKind::kModel, runtime::SerializeModelInfo(plan_.info)));
+  RETURN_IF_ERROR(writer.WriteSection(SectionKind::kModel, runtime::SerializeModelCard(plan_.info)));
   RETURN_IF_ERROR(writer.WriteSection(SectionKind::kTokenizer, tokenizer_));
   RETURN_IF_ERROR(writer.WriteSection(SectionKind::kGolden, golden_));
   for (const WeightsPlan& weights : plan_.weights) {

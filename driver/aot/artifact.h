@@ -44,7 +44,7 @@ class Artifact {
  public:
   // Checks the name, runs the passes for each target and reads the file once more for its fingerprint. There is no code
   // yet. An error where the file was replaced meanwhile.
-  static Result<std::unique_ptr<Artifact>> Plan(Model& model, ArtifactOptions options);
+  static Result<std::unique_ptr<Artifact>> Plan(SourceModel& model, ArtifactOptions options);
   Artifact(const Artifact&) = delete;
   Artifact& operator=(const Artifact&) = delete;
 
@@ -67,13 +67,13 @@ class Artifact {
   Status WriteHeader(OutputFile& file) const;
 
  private:
-  Artifact(Model& model, ArtifactOptions options) : model_(model), options_(std::move(options)) {}
+  Artifact(SourceModel& model, ArtifactOptions options) : model_(model), options_(std::move(options)) {}
   codegen::ArtifactCode CodeOf(const ArtifactPlan& plan) const;
   Status ComputeGolden();
   Status WriteImage(OutputFile& file, uint64_t base) const;
   void Progress(std::string_view what) const;
 
-  Model& model_;
+  SourceModel& model_;
   const ArtifactOptions options_;
   ArtifactPlan plan_;
   std::string fingerprint_;  // 32 hex digits

@@ -4,7 +4,7 @@
 
 #include "driver/aot/artifact.h"
 #include "runtime/api/ggufc.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "support/text.h"
 
 namespace ggufc::driver {
@@ -54,7 +54,7 @@ std::string MakeArtifactName(std::string_view text) {
 }
 
 Status Artifact::WriteHeader(OutputFile& file) const {
-  const runtime::ModelInfo& info = plan_.info;
+  const runtime::ModelCard& info = plan_.info;
   const std::string& name = options_.name;
   const std::string upper = Upper(name);
   std::string targets;

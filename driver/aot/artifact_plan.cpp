@@ -34,10 +34,10 @@ Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const ru
   return table;
 }
 
-runtime::ModelInfo InfoOf(const Model& model, const CompileOptions& options, const frontend::Tensor& table,
-                          int64_t table_offset) {
-  const frontend::ModelConfig& config = model.config();
-  runtime::ModelInfo info;
+runtime::ModelCard MakeModelCard(const SourceModel& model, const CompileOptions& options,
+                                 const frontend::Tensor& table, int64_t table_offset) {
+  const frontend::Hparams& config = model.config();
+  runtime::ModelCard info;
   // A model without a name, or with something else under that key, is one without a name.
   runtime::SetText(info.name, model.file().GetStringOr("general.name", "").value_or(""));
   runtime::SetText(info.architecture, config.architecture);
@@ -86,7 +86,7 @@ uint64_t LayoutHash(const frontend::GgufFile& file, const BuiltProgram& built,
   return Hash64(writer.Take());
 }
 
-Result<ArtifactPlan> PlanArtifact(const Model& model, const CompileOptions& options,
+Result<ArtifactPlan> PlanArtifact(const SourceModel& model, const CompileOptions& options,
                                   std::span<const codegen::Target* const> targets) {
   ArtifactPlan plan;
   for (const codegen::Target& target : codegen::Targets()) {
@@ -94,7 +94,7 @@ Result<ArtifactPlan> PlanArtifact(const Model& model, const CompileOptions& opti
     TargetPlan& part = plan.targets.emplace_back();
     CompileOptions own = options;
     own.target = &target;
-    ASSIGN_OR_RETURN(part.lowered, Lower(model, own));
+    ASSIGN_OR_RETURN(part.lowered, LowerProgram(model, own));
     const BuiltProgram& built = part.lowered.built;
     ASSIGN_OR_RETURN(const frontend::Tensor* table, TableOf(model.file(), built.program));
     CHECK(plan.table == nullptr || plan.table == table, "targets read different tables");
@@ -112,7 +112,7 @@ Result<ArtifactPlan> PlanArtifact(const Model& model, const CompileOptions& opti
     if (std::ranges::find(plan.weights, part.layout, &WeightsPlan::layout) != plan.weights.end()) continue;
     plan.weights.push_back({part.layout, part.lowered.built.jobs, part.program.weights_bytes});
   }
-  plan.info = InfoOf(model, options, *plan.table, 0);
+  plan.info = MakeModelCard(model, options, *plan.table, 0);
   return plan;
 }
 

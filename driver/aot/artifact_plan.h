@@ -13,13 +13,13 @@
 #include "driver/compile.h"
 #include "frontend/gguf/gguf_reader.h"
 #include "runtime/exec/program.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "support/result.h"
 
 namespace ggufc::driver {
 
 struct TargetPlan {
-  CompiledModel lowered;     // without object code; its program's kFile arguments point into the model's file
+  CompiledProgram lowered;   // without object code; its program's kFile arguments point into the model's file
   runtime::Program program;  // the same, with kFile arguments that point into the table's section
   uint64_t layout = 0;       // of the weights that it reads
 };
@@ -35,7 +35,7 @@ struct ArtifactPlan {
   std::vector<TargetPlan> targets;   // least capable first
   std::vector<WeightsPlan> weights;  // each layout once, in the order of the targets
   const frontend::Tensor* table = nullptr;
-  runtime::ModelInfo info;
+  runtime::ModelCard info;
 
   ArtifactPlan() = default;
   ArtifactPlan(ArtifactPlan&&) = default;
@@ -49,11 +49,11 @@ uint64_t LayoutHash(const frontend::GgufFile& file, const BuiltProgram& built, c
 // The one tensor that kernels read where it lies in the file, the embedding table.
 Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const runtime::Program& program);
 // What the model says about itself; its table begins at `table_offset`.
-runtime::ModelInfo InfoOf(const Model& model, const CompileOptions& options, const frontend::Tensor& table,
-                          int64_t table_offset);
+runtime::ModelCard MakeModelCard(const SourceModel& model, const CompileOptions& options,
+                                 const frontend::Tensor& table, int64_t table_offset);
 
 // Runs the passes for each of `targets`, which may come in any order and repeat. `options.target` does not matter.
-Result<ArtifactPlan> PlanArtifact(const Model& model, const CompileOptions& options,
+Result<ArtifactPlan> PlanArtifact(const SourceModel& model, const CompileOptions& options,
                                   std::span<const codegen::Target* const> targets);
 
 }  // namespace ggufc::driver

@@ -50,7 +50,7 @@ std::vector<std::vector<int32_t>> GoldenSequences(int64_t vocab, int64_t context
   return sequences;
 }
 
-Result<std::vector<runtime::GoldenVector>> ComputeGolden(const Model& model, const TargetPlan& target,
+Result<std::vector<runtime::GoldenVector>> ComputeGolden(const SourceModel& model, const TargetPlan& target,
                                                          std::span<const uint8_t> object,
                                                          const std::string& name) {
   const codegen::ExternalFunction externals[] = {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "driver/aot/artifact_plan.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "support/result.h"
 
 namespace ggufc::driver {
@@ -17,9 +17,9 @@ namespace ggufc::driver {
 // than one attention tile. Depends on the two numbers alone; ids come from all of the vocabulary.
 std::vector<std::vector<int32_t>> GoldenSequences(int64_t vocab, int64_t context_length);
 
-// Runs them, with the code that `object` (CompileArtifact, of model NAME) has for `target`, which this machine runs, and
+// Runs them, with the code that `object` (EmitArtifactObject, of model NAME) has for `target`, which this machine runs, and
 // with freshly packed weights.
-Result<std::vector<runtime::GoldenVector>> ComputeGolden(const Model& model, const TargetPlan& target,
+Result<std::vector<runtime::GoldenVector>> ComputeGolden(const SourceModel& model, const TargetPlan& target,
                                                          std::span<const uint8_t> object,
                                                          const std::string& name);
 

@@ -71,7 +71,7 @@ std::vector<PlannedSection> SectionsOf(const EntryParts& parts) {
 }
 
 // Hashes are 64-bit numbers in place; sections start at pages.
-Result<std::span<const uint64_t>> HashesIn(const runtime::Image& image, const runtime::ModelInfo& info) {
+Result<std::span<const uint64_t>> HashesIn(const runtime::Image& image, const runtime::ModelCard& info) {
   ASSIGN_OR_RETURN(const auto bytes, image.Get(SectionKind::kTableHashes));
   const uint64_t table = static_cast<uint64_t>(info.vocab) * static_cast<uint64_t>(info.table_row_bytes);
   const uint64_t chunks = runtime::ChunksOf(table, runtime::kTableChunkBytes);
@@ -82,12 +82,12 @@ Result<std::span<const uint64_t>> HashesIn(const runtime::Image& image, const ru
   return std::span(reinterpret_cast<const uint64_t*>(bytes.data()), static_cast<size_t>(chunks));
 }
 
-Result<std::unique_ptr<CachedModel>> ReadParts(runtime::Image image, const CacheKey& key,
-                                               uint64_t model_bytes) {
+Result<std::unique_ptr<CachedProgram>> ReadParts(runtime::Image image, const CacheKey& key,
+                                                 uint64_t model_bytes) {
   ASSIGN_OR_RETURN(EntryInfo entry, ReadEntryInfo(image));
   if (entry.key != key.text) return Err("the entry of another model, or of other options");
   ASSIGN_OR_RETURN(const auto model, image.Get(SectionKind::kModel));
-  ASSIGN_OR_RETURN(const runtime::ModelInfo info, runtime::ParseModelInfo(model));
+  ASSIGN_OR_RETURN(const runtime::ModelCard info, runtime::ParseModelCard(model));
   RETURN_IF_ERROR(runtime::CheckTableFits(info, static_cast<int64_t>(model_bytes)));
   ASSIGN_OR_RETURN(const auto table_hashes, HashesIn(image, info));
   ASSIGN_OR_RETURN(const auto tables, image.Get(SectionKind::kTokenizer));
@@ -102,16 +102,16 @@ Result<std::unique_ptr<CachedModel>> ReadParts(runtime::Image image, const Cache
   ASSIGN_OR_RETURN(const auto object, image.Get(SectionKind::kCode, kNoLayout));
   ASSIGN_OR_RETURN(codegen::LoadedCode code, codegen::LoadedCode::Load(object));
   ASSIGN_OR_RETURN(std::vector<runtime::KernelFn> kernels, LookupKernels(code, program));
-  return std::make_unique<CachedModel>(CachedModel{.image = std::move(image),
-                                                   .entry = std::move(entry),
-                                                   .info = info,
-                                                   .tokenizer = std::move(tokenizer),
-                                                   .program = std::move(program),
-                                                   .code = std::move(code),
-                                                   .kernels = std::move(kernels),
-                                                   .weights = weights,
-                                                   .table_hashes = table_hashes,
-                                                   .code_bytes = object.size()});
+  return std::make_unique<CachedProgram>(CachedProgram{.image = std::move(image),
+                                                       .entry = std::move(entry),
+                                                       .info = info,
+                                                       .tokenizer = std::move(tokenizer),
+                                                       .program = std::move(program),
+                                                       .code = std::move(code),
+                                                       .kernels = std::move(kernels),
+                                                       .weights = weights,
+                                                       .table_hashes = table_hashes,
+                                                       .code_bytes = object.size()});
 }
 
 }  // namespace
@@ -155,10 +155,10 @@ Result<EntryInfo> ReadEntryInfo(const runtime::Image& image) {
   return ParseEntryInfo(bytes);
 }
 
-Result<std::unique_ptr<CachedModel>> ReadEntry(MappedFile file, const CacheKey& key, uint64_t model_bytes) {
+Result<std::unique_ptr<CachedProgram>> ReadEntry(MappedFile file, const CacheKey& key, uint64_t model_bytes) {
   const std::string path = file.path();
   ASSIGN_OR_RETURN(runtime::Image image, runtime::Image::FromFile(std::move(file)));
-  Result<std::unique_ptr<CachedModel>> read =
+  Result<std::unique_ptr<CachedProgram>> read =
       WithKind(ErrorKind::kBadFile, ReadParts(std::move(image), key, model_bytes));
   // Most errors name the file already.
   if (read || read.error().message.starts_with(path)) return read;

@@ -2,10 +2,10 @@
 // larger half of a model, is not copied: it stays in the model file, and the entry has the hashes of its chunks.
 //
 //   kEntry        what the entry is the result of, and what to tell the user about the model
-//   kModel        ModelInfo; table_offset counts from the start of the model file
+//   kModel        ModelCard; table_offset counts from the start of the model file
 //   kTokenizer    used in place
 //   kProgram      arguments of kind kFile count from the start of the model file
-//   kCode         the object that codegen::CompileObject gave
+//   kCode         the object that codegen::EmitObject gave
 //   kTableHashes  of the table in the model file
 //   kWeights      packed, used in place
 //
@@ -23,7 +23,7 @@
 #include "driver/cache/cache_key.h"
 #include "runtime/exec/program.h"
 #include "runtime/store/image.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/text/tokenizer.h"
 #include "support/os/mapped_file.h"
 #include "support/os/output_file.h"
@@ -53,7 +53,7 @@ Result<EntryInfo> ParseEntryInfo(std::span<const uint8_t> bytes);
 struct EntryParts {
   runtime::FingerprintBytes fingerprint = {};
   std::vector<uint8_t> info;       // SerializeEntryInfo
-  std::vector<uint8_t> model;      // SerializeModelInfo
+  std::vector<uint8_t> model;      // SerializeModelCard
   std::vector<uint8_t> tokenizer;  // Tokenizer::Serialize
   std::vector<uint8_t> program;    // SerializeProgram
   std::span<const uint8_t> code;
@@ -64,10 +64,10 @@ uint64_t EntryBytes(const EntryParts& parts);
 Status WriteEntry(OutputFile& file, const EntryParts& parts);
 
 // What is read. The tokenizer, the weights and the hashes lie in the image.
-struct CachedModel {
+struct CachedProgram {
   runtime::Image image;
   EntryInfo entry;
-  runtime::ModelInfo info;
+  runtime::ModelCard info;
   runtime::Tokenizer tokenizer;
   runtime::Program program;
   codegen::LoadedCode code;
@@ -80,12 +80,12 @@ struct CachedModel {
 // All of `file`, every byte of which is compared with a hash first. `model_bytes`: size of the model file. An entry with
 // another key, or whose parts do not belong together, is an error too. The error is kBadFile or kMismatch where the entry
 // was read and is wrong, and of another kind where it could not be read, or its code not be loaded.
-Result<std::unique_ptr<CachedModel>> ReadEntry(MappedFile file, const CacheKey& key, uint64_t model_bytes);
+Result<std::unique_ptr<CachedProgram>> ReadEntry(MappedFile file, const CacheKey& key, uint64_t model_bytes);
 // What it is the result of, without reading the rest.
 Result<EntryInfo> ReadEntryInfo(const runtime::Image& image);
 
 // The embedding table in the model file.
-inline std::span<const uint8_t> TableIn(std::span<const uint8_t> model, const runtime::ModelInfo& info) {
+inline std::span<const uint8_t> TableIn(std::span<const uint8_t> model, const runtime::ModelCard& info) {
   return model.subspan(static_cast<size_t>(info.table_offset),
                        static_cast<size_t>(info.vocab) * static_cast<size_t>(info.table_row_bytes));
 }

@@ -11,12 +11,12 @@ namespace {
 
 struct Architecture {
   std::string_view name;  // `general.architecture`
-  Result<ModelConfig> (*read)(const GgufFile&);
-  Result<ir::Module> (*import)(const GgufFile&, const ModelConfig&, const ImportOptions&);
+  Result<Hparams> (*read)(const GgufFile&);
+  Result<ir::Module> (*import)(const GgufFile&, const Hparams&, const ImportOptions&);
 };
 
 constexpr Architecture kArchitectures[] = {
-    {"gemma-embedding", ReadGemmaEmbeddingConfig, ImportGemmaEmbedding},
+    {"gemma-embedding", ReadGemmaEmbeddingHparams, ImportGemmaEmbedding},
 };
 
 Result<const Architecture*> FindArchitecture(const GgufFile& file) {
@@ -32,13 +32,12 @@ Result<const Architecture*> FindArchitecture(const GgufFile& file) {
 
 }  // namespace
 
-Result<ModelConfig> ReadModelConfig(const GgufFile& file) {
+Result<Hparams> ReadHparams(const GgufFile& file) {
   ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(file));
   return architecture->read(file);
 }
 
-Result<ir::Module> ImportModel(const GgufFile& file, const ModelConfig& config,
-                               const ImportOptions& options) {
+Result<ir::Module> ImportModel(const GgufFile& file, const Hparams& config, const ImportOptions& options) {
   ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(file));
   return architecture->import(file, config, options);
 }

@@ -19,7 +19,7 @@ namespace ggufc::frontend {
 enum class Pooling : uint8_t { kMean };
 
 // The numbers of an encoder-only transformer with alternating local and global attention.
-struct ModelConfig {
+struct Hparams {
   std::string architecture;  // "gemma-embedding"
   int64_t layers = 0;
   int64_t dim = 0;  // width of the residual stream
@@ -50,11 +50,11 @@ struct ImportOptions {
 
 // Errors: an unknown architecture, a missing key or tensor, a value outside its limits, a tensor of another
 // shape; the message names file, key or tensor, value and limit.
-Result<ModelConfig> ReadModelConfig(const GgufFile& file);
+Result<Hparams> ReadHparams(const GgufFile& file);
 
-// `config` is what ReadModelConfig said of `file`. The module is at the graph stage and verifies; its weights
+// `config` is what ReadHparams said of `file`. The module is at the graph stage and verifies; its weights
 // are the file's tensors under their names. Errors: dims above config.output_dim.
-Result<ir::Module> ImportModel(const GgufFile& file, const ModelConfig& config,
+Result<ir::Module> ImportModel(const GgufFile& file, const Hparams& config,
                                const ImportOptions& options = {});
 
 // The file's tensors as the weights of a module made from it, for the interpreter. `file` must outlive the

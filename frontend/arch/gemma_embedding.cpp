@@ -27,7 +27,7 @@ class ConfigReader {
  public:
   explicit ConfigReader(const GgufFile& file) : file_(file) {}
 
-  Result<ModelConfig> Run() {
+  Result<Hparams> Run() {
     config_.architecture = "gemma-embedding";
     RETURN_IF_ERROR(ReadSizes());
     RETURN_IF_ERROR(ReadRope());
@@ -249,7 +249,7 @@ class ConfigReader {
   }
 
   const GgufFile& file_;
-  ModelConfig config_;
+  Hparams config_;
   std::unordered_set<std::string_view> known_;
 };
 
@@ -277,7 +277,7 @@ ir::Scalar ScalarOf(GgmlType type) {
 
 class GraphBuilder {
  public:
-  GraphBuilder(const GgufFile& file, const ModelConfig& config, ir::Module& module)
+  GraphBuilder(const GgufFile& file, const Hparams& config, ir::Module& module)
       : file_(file), config_(config), builder_(module, AddForward(module)) {}
 
   void Build(const ImportOptions& options) {
@@ -378,15 +378,15 @@ class GraphBuilder {
   }
 
   const GgufFile& file_;
-  const ModelConfig& config_;
+  const Hparams& config_;
   ir::Builder builder_;
 };
 
 }  // namespace
 
-Result<ModelConfig> ReadGemmaEmbeddingConfig(const GgufFile& file) { return ConfigReader(file).Run(); }
+Result<Hparams> ReadGemmaEmbeddingHparams(const GgufFile& file) { return ConfigReader(file).Run(); }
 
-Result<ir::Module> ImportGemmaEmbedding(const GgufFile& file, const ModelConfig& config,
+Result<ir::Module> ImportGemmaEmbedding(const GgufFile& file, const Hparams& config,
                                         const ImportOptions& options) {
   if (options.dims < 0 || options.dims > config.output_dim) {
     return Err("{}: {} dimensions are asked for (1 to {} are there)", file.path(), options.dims,

@@ -25,9 +25,9 @@ namespace ggufc::frontend {
 // attention.value_length and rope.dimension_count (must equal key_length). RoPE scaling and causal attention
 // are refused. Limits are those of gemma_limits.h. Norm gains must be f32; matrices may be of
 // any supported type. Warns: no dense modules, a window of 257, tensors that the architecture does not have.
-Result<ModelConfig> ReadGemmaEmbeddingConfig(const GgufFile& file);
+Result<Hparams> ReadGemmaEmbeddingHparams(const GgufFile& file);
 
-Result<ir::Module> ImportGemmaEmbedding(const GgufFile& file, const ModelConfig& config,
+Result<ir::Module> ImportGemmaEmbedding(const GgufFile& file, const Hparams& config,
                                         const ImportOptions& options);
 
 }  // namespace ggufc::frontend

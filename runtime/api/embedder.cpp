@@ -27,7 +27,7 @@ Status CheckParts(const EmbedderParts& parts) {
 
 }  // namespace
 
-Status CheckTogether(const ModelInfo& info, const Program& program, const Tokenizer* tokenizer) {
+Status CheckTogether(const ModelCard& info, const Program& program, const Tokenizer* tokenizer) {
   RETURN_IF_ERROR(CheckSame("dims", program.dims, info.dims));
   RETURN_IF_ERROR(CheckSame("vocabulary", program.vocab, info.vocab));
   RETURN_IF_ERROR(CheckSame("context length", program.context_length, info.context_length));

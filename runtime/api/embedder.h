@@ -21,14 +21,14 @@
 #include "runtime/exec/executor.h"
 #include "runtime/exec/program.h"
 #include "runtime/store/image_format.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/text/tokenizer.h"
 #include "support/result.h"
 
 namespace ggufc::runtime {
 
 struct EmbedderParts {
-  ModelInfo info = {};
+  ModelCard info = {};
   FingerprintBytes fingerprint = {};
   std::string target = {};                          // whose code it is
   std::shared_ptr<const Tokenizer> tokenizer = {};  // may be null: then only token ids can be embedded
@@ -46,7 +46,7 @@ struct EmbedderParts {
 };
 
 // Whether they are of one model. `tokenizer` may be null.
-Status CheckTogether(const ModelInfo& info, const Program& program, const Tokenizer* tokenizer);
+Status CheckTogether(const ModelCard& info, const Program& program, const Tokenizer* tokenizer);
 
 struct EmbedOptions {
   bool truncate = false;      // what is too long loses tokens at its end, but keeps EOS; else it is an error
@@ -100,7 +100,7 @@ class Embedder {
   size_t vocab() const { return static_cast<size_t>(parts_.info.vocab); }
   const std::string& target() const { return parts_.target; }
   const std::string& fingerprint() const { return fingerprint_text_; }
-  const ModelInfo& info() const { return parts_.info; }
+  const ModelCard& info() const { return parts_.info; }
   Executor& executor() { return *executor_; }
   const Executor& executor() const { return *executor_; }
 

@@ -114,7 +114,7 @@ Status CheckPartners(const ggufc_code& code, const ggufc_code_target& target, co
 Result<EmbedderParts> ReadImage(const Image& image, uint64_t layout) {
   const auto read = [&]() -> Result<EmbedderParts> {
     ASSIGN_OR_RETURN(const auto model, image.Get(SectionKind::kModel));
-    ASSIGN_OR_RETURN(const ModelInfo info, WithContext(image.name(), ParseModelInfo(model)));
+    ASSIGN_OR_RETURN(const ModelCard info, WithContext(image.name(), ParseModelCard(model)));
     ASSIGN_OR_RETURN(const auto tables, image.Get(SectionKind::kTokenizer));
     ASSIGN_OR_RETURN(Tokenizer tokenizer, WithContext(image.name(), Tokenizer::FromBytes(tables)));
     EmbedderParts parts{.info = info, .tokenizer = std::make_shared<const Tokenizer>(std::move(tokenizer))};

@@ -26,14 +26,14 @@ namespace ggufc::runtime {
 static_assert(std::endian::native == std::endian::little, "images are used in place, and are little endian");
 
 enum class SectionKind : uint32_t {
-  kModel = 1,      // ModelInfo (runtime/store/model_info.h)
+  kModel = 1,      // ModelCard (runtime/store/model_card.h)
   kTokenizer = 2,  // Tokenizer::Serialize(), used in place
   kWeights = 3,    // packed weights; id: layout hash, several targets may share one
   kTables = 4,     // tensors that kernels read in place: Program arguments of kind kFile point into it
   // uint64, Hash64 of each kTableChunkBytes of kTables, the last one shorter. In a cache entry, which has no kTables, of
   // the embedding table in the model file.
   kTableHashes = 5,
-  kGolden = 6,   // SerializeGolden() (runtime/store/model_info.h)
+  kGolden = 6,   // SerializeGolden() (runtime/store/model_card.h)
   kProgram = 7,  // SerializeProgram() (runtime/store/program_format.h); id: layout hash of its weights
   kCode = 8,     // an object file; id as of its kProgram
   kEntry = 9,    // of a cache entry: what it is the result of (driver/cache/cache_entry.h)

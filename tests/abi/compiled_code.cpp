@@ -20,7 +20,7 @@ runtime::PageMemory BuildImage(const ImageParts& parts) {
     std::vector<uint8_t> bytes;
   };
   std::vector<Section> sections;
-  sections.push_back({SectionKind::kModel, 0, runtime::SerializeModelInfo(parts.info)});
+  sections.push_back({SectionKind::kModel, 0, runtime::SerializeModelCard(parts.info)});
   sections.push_back({SectionKind::kTokenizer, 0, parts.tokenizer});
   for (const auto& [layout, weights] : parts.weights)
     sections.push_back({SectionKind::kWeights, layout, weights});
@@ -63,9 +63,9 @@ runtime::PageMemory BuildImage(const ImageParts& parts) {
 }
 
 CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options) {
-  model_ = Value(driver::Model::Open(model.find('/') == std::string::npos ? DataPath(model) : model));
+  model_ = Value(driver::SourceModel::Open(model.find('/') == std::string::npos ? DataPath(model) : model));
   const frontend::GgufFile& file = model_->file();
-  const frontend::ModelConfig& config = model_->config();
+  const frontend::Hparams& config = model_->config();
   driver::CompileOptions compile;
   compile.activations = options.activations;
   parts.fingerprint = Value(runtime::ParseFingerprint(Value(driver::Fingerprint(*model_, compile))));
@@ -99,7 +99,7 @@ CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options)
   std::ranges::copy(parts.fingerprint, code.fingerprint);
   for (const std::string& name : options.targets) {
     compile.target = Value(codegen::FindTarget(name));
-    driver::CompiledModel compiled = Value(driver::Compile(*model_, compile));
+    driver::CompiledProgram compiled = Value(driver::CompileProgram(*model_, compile));
     AddTarget(compiled);
     engine_ = Value(driver::Engine::Load(*model_, std::move(compiled), {.threads = 1}));
   }
@@ -110,7 +110,7 @@ CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options)
   Embed();
 }
 
-void CompiledCode::AddTarget(const driver::CompiledModel& compiled) {
+void CompiledCode::AddTarget(const driver::CompiledProgram& compiled) {
   auto own = std::make_unique<Target>();
   own->name = compiled.target->name();
   own->program = runtime::SerializeProgram(compiled.built.program);

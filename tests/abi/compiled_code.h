@@ -16,7 +16,7 @@
 #include "runtime/api/code.h"
 #include "runtime/exec/memory.h"
 #include "runtime/store/image_format.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "support/check.h"
 
 namespace ggufc::testing {
@@ -32,7 +32,7 @@ inline std::string DataPath(const std::string& name) { return std::string(GGUFC_
 
 struct ImageParts {
   runtime::FingerprintBytes fingerprint = {};
-  runtime::ModelInfo info;
+  runtime::ModelCard info;
   std::vector<uint8_t> tokenizer;
   std::map<uint64_t, std::vector<uint8_t>> weights;  // by layout
   std::vector<uint8_t> tables;
@@ -82,9 +82,9 @@ class CompiledCode {
     std::vector<ggufc_kernel_fn> kernels;
     std::unique_ptr<codegen::LoadedCode> code;
   };
-  void AddTarget(const driver::CompiledModel& compiled);
+  void AddTarget(const driver::CompiledProgram& compiled);
 
-  std::unique_ptr<driver::Model> model_;
+  std::unique_ptr<driver::SourceModel> model_;
   std::unique_ptr<driver::Engine> engine_;
   std::vector<std::unique_ptr<Target>> own_;
   runtime::PageMemory image_;

@@ -8,7 +8,7 @@
 
 #include "artifact_test.h"
 #include "runtime/store/image_format.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/text/tokenizer_tables.h"
 #include "support/hash.h"
 
@@ -16,7 +16,7 @@ namespace ggufc::testing {
 namespace {
 
 using runtime::ImageHeader;
-using runtime::ModelInfo;
+using runtime::ModelCard;
 using runtime::SectionEntry;
 using runtime::SectionKind;
 using runtime::TokenizerHeader;
@@ -76,8 +76,8 @@ struct Case {
   bool when_opened = true;  // false: only a look at everything finds it
 };
 
-void ChangeInfo(Weights& w, const std::function<void(ModelInfo&)>& change) {
-  w.Change<ModelInfo>(SectionKind::kModel, 0, change);
+void ChangeInfo(Weights& w, const std::function<void(ModelCard&)>& change) {
+  w.Change<ModelCard>(SectionKind::kModel, 0, change);
 }
 void ChangeTokenizer(Weights& w, const std::function<void(TokenizerHeader&)>& change) {
   w.Change<TokenizerHeader>(SectionKind::kTokenizer, 0, change);
@@ -126,18 +126,18 @@ const Case kCases[] = {
      "tables section:", true, false},
     {"GapNotZero", [](Weights& w) { w.bytes[512] = 1; }, "are not 0", true, false},
 
-    {"DimsZero", [](Weights& w) { ChangeInfo(w, [](ModelInfo& i) { i.dims = 0; }); },
+    {"DimsZero", [](Weights& w) { ChangeInfo(w, [](ModelCard& i) { i.dims = 0; }); },
      "dims: 0 (1 to 128 are allowed)"},
-    {"DimsAboveFull", [](Weights& w) { ChangeInfo(w, [](ModelInfo& i) { i.dims = 129; }); },
+    {"DimsAboveFull", [](Weights& w) { ChangeInfo(w, [](ModelCard& i) { i.dims = 129; }); },
      "dims: 129 (1 to 128 are allowed)"},
-    {"VocabHuge", [](Weights& w) { ChangeInfo(w, [](ModelInfo& i) { i.vocab = int64_t{1} << 40; }); },
+    {"VocabHuge", [](Weights& w) { ChangeInfo(w, [](ModelCard& i) { i.vocab = int64_t{1} << 40; }); },
      "vocab: 1099511627776 (1 to 16777216 are allowed)"},
-    {"ContextNegative", [](Weights& w) { ChangeInfo(w, [](ModelInfo& i) { i.context_length = -1; }); },
+    {"ContextNegative", [](Weights& w) { ChangeInfo(w, [](ModelCard& i) { i.context_length = -1; }); },
      "context_length: -1 (1 to 33554432 are allowed)"},
     {"NameUnended",
-     [](Weights& w) { ChangeInfo(w, [](ModelInfo& i) { std::memset(i.name, 'n', sizeof i.name); }); },
+     [](Weights& w) { ChangeInfo(w, [](ModelCard& i) { std::memset(i.name, 'n', sizeof i.name); }); },
      "name: no zero at its end"},
-    {"NameWithEscape", [](Weights& w) { ChangeInfo(w, [](ModelInfo& i) { i.name[0] = '\x1b'; }); },
+    {"NameWithEscape", [](Weights& w) { ChangeInfo(w, [](ModelCard& i) { i.name[0] = '\x1b'; }); },
      "name: byte 0x1b at 0 is no printable UTF-8"},
 
     {"TokenizerMagic", [](Weights& w) { ChangeTokenizer(w, [](TokenizerHeader& h) { h.magic[0] = 'g'; }); },

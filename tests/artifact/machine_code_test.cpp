@@ -10,7 +10,7 @@
 
 #include "codegen/artifact_object.h"
 #include "codegen/jit.h"
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "driver/aot/artifact_plan.h"
 #include "elf_object.h"
 #include "runtime/api/code.h"
@@ -29,14 +29,14 @@ T Value(Result<T> result) {
 }
 
 struct Planned {
-  std::unique_ptr<driver::Model> model;
+  std::unique_ptr<driver::SourceModel> model;
   driver::ArtifactPlan plan;
   codegen::ArtifactCode code;
 };
 
 Planned PlanFor(const std::string& file, ir::Scalar activations) {
   Planned planned;
-  planned.model = Value(driver::Model::Open(std::string(GGUFC_TEST_DATA) + "/" + file));
+  planned.model = Value(driver::SourceModel::Open(std::string(GGUFC_TEST_DATA) + "/" + file));
   std::vector<const codegen::Target*> targets;
   for (const codegen::Target& target : codegen::Targets()) targets.push_back(&target);
   driver::CompileOptions options;
@@ -116,7 +116,7 @@ class MachineCode : public ::testing::TestWithParam<std::tuple<const char*, ir::
 TEST_P(MachineCode, IsThatOfEachTargetAlone) {
   const auto [file, activations] = GetParam();
   const Planned planned = PlanFor(file, activations);
-  const std::vector<uint8_t> bytes = Value(codegen::CompileArtifact(planned.code));
+  const std::vector<uint8_t> bytes = Value(codegen::EmitArtifactObject(planned.code));
   const std::string assembly = Value(codegen::PrintArtifactAssembly(planned.code));
   const ElfObject object(bytes);
   size_t compared = 0;
@@ -124,7 +124,7 @@ TEST_P(MachineCode, IsThatOfEachTargetAlone) {
     const codegen::Target& target = *part.lowered.target;
     SCOPED_TRACE(target.name());
     const std::string prefix = target.info.name + ".";
-    const std::vector<uint8_t> alone_bytes = Value(codegen::CompileObject(part.lowered.module, target));
+    const std::vector<uint8_t> alone_bytes = Value(codegen::EmitObject(part.lowered.module, target));
     const ElfObject alone(alone_bytes);
     const auto texts = FunctionTexts(Value(codegen::PrintAssembly(part.lowered.module, target)), "");
     const auto own_texts = FunctionTexts(assembly, prefix);
@@ -160,7 +160,7 @@ TEST(ArtifactObject, ShowsAndNeedsNoMoreThanItMust) {
   Planned planned = PlanFor("tiny-q8_0.gguf", ir::Scalar::kQ16);
   for (const bool main : {false, true}) {
     planned.code.main = main;
-    const std::vector<uint8_t> bytes = Value(codegen::CompileArtifact(planned.code));
+    const std::vector<uint8_t> bytes = Value(codegen::EmitArtifactObject(planned.code));
     std::vector<std::string> shown, needed;
     const ElfObject object(bytes);
     for (const auto& [name, symbol] : object.symbols()) {
@@ -183,7 +183,7 @@ TEST(ArtifactObject, DescriptorIsWhatTheRuntimeReads) {
   Planned planned = PlanFor("tiny-q8_0.gguf", ir::Scalar::kQ8);
   for (size_t i = 0; i < planned.code.fingerprint.size(); ++i)
     planned.code.fingerprint[i] = static_cast<uint8_t>(200 + i);
-  const std::vector<uint8_t> bytes = Value(codegen::CompileArtifact(planned.code));
+  const std::vector<uint8_t> bytes = Value(codegen::EmitArtifactObject(planned.code));
   // In the place of ggufc_open_code, a function that sees what it is given.
   const auto open_code = [](const ggufc_code* code, const char* path, const ggufc_options* options,
                             ggufc_model** model) -> ggufc_status {
@@ -231,7 +231,7 @@ TEST(ArtifactObject, ReservesRoomForAnImage) {
   Planned planned = PlanFor("tiny-q8_0.gguf", ir::Scalar::kQ16);
   constexpr uint64_t kImageBytes = 12345 * 4096;
   planned.code.image_bytes = kImageBytes;
-  std::vector<uint8_t> bytes = Value(codegen::CompileArtifact(planned.code));
+  std::vector<uint8_t> bytes = Value(codegen::EmitArtifactObject(planned.code));
   EXPECT_EQ(ElfObject(bytes).symbols().at("tiny_image").bytes, 1u);
   const ElfObject before(bytes);
   codegen::ReserveImage(bytes, kImageBytes);
@@ -246,7 +246,7 @@ TEST(ArtifactObject, ReservesRoomForAnImage) {
 TEST(ArtifactObject, IsTheSameEveryTime) {
   const Planned a = PlanFor("tiny-q8_0.gguf", ir::Scalar::kQ8),
                 b = PlanFor("tiny-q8_0.gguf", ir::Scalar::kQ8);
-  EXPECT_EQ(Value(codegen::CompileArtifact(a.code)), Value(codegen::CompileArtifact(b.code)));
+  EXPECT_EQ(Value(codegen::EmitArtifactObject(a.code)), Value(codegen::EmitArtifactObject(b.code)));
   EXPECT_EQ(Value(codegen::PrintArtifactLlvm(a.code)), Value(codegen::PrintArtifactLlvm(b.code)));
 }
 

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "codegen/jit.h"
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "run_kernel.h"
 
 namespace ggufc::testing {
@@ -51,7 +51,7 @@ bool Has(const Mapping& mapping, char permission) {
 std::vector<uint8_t> SmallObject() {
   const ir::Module module =
       KernelModule([](ir::Builder& b, const KernelParams& p) { b.Store(b.F32(42), p.out, b.Index(0)); });
-  auto object = codegen::CompileObject(module, codegen::NativeTarget(), {});
+  auto object = codegen::EmitObject(module, codegen::NativeTarget(), {});
   EXPECT_TRUE(object) << object.error().message;
   return object ? *object : std::vector<uint8_t>{};
 }

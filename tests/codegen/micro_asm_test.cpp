@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "asm_check.h"
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "ir/core/builder.h"
 #include "micro_shapes.h"
 #include "run_kernel.h"

@@ -9,7 +9,7 @@
 
 #include "asm_check.h"
 #include "codegen/jit.h"
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "ir/core/builder.h"
 #include "kitchen_sink.h"
 #include "micro_shapes.h"
@@ -59,7 +59,7 @@ std::vector<Symbol> Symbols(const std::vector<uint8_t>& object) {
 
 std::vector<uint8_t> Object(const ir::Module& module, const codegen::Target& target,
                             const codegen::EmitOptions& options = {}) {
-  const auto object = codegen::CompileObject(module, target, options);
+  const auto object = codegen::EmitObject(module, target, options);
   EXPECT_TRUE(object) << object.error().message;
   return object ? *object : std::vector<uint8_t>{};
 }
@@ -140,7 +140,7 @@ TEST(ObjectTest, RefusesOtherStages) {
   ir::Module module;
   module.name = "m";
   module.stage = ir::Stage::kKernel;
-  const auto object = codegen::CompileObject(module, codegen::Targets().front());
+  const auto object = codegen::EmitObject(module, codegen::Targets().front());
   ASSERT_FALSE(object);
   EXPECT_THAT(object.error().message, HasSubstr("loop stage"));
 }
@@ -157,7 +157,7 @@ TEST(ObjectTest, RefusesMicroKernelsWithResults) {
   const ir::FunctionId id = module.AddFunction(std::move(micro));
   ir::Builder b(module, id);
   b.Return({b.F32(1)});
-  const auto object = codegen::CompileObject(module, codegen::Targets().front());
+  const auto object = codegen::EmitObject(module, codegen::Targets().front());
   ASSERT_FALSE(object);
   EXPECT_THAT(object.error().message, HasSubstr("@gives returns values"));
 }
@@ -167,7 +167,7 @@ TEST(ObjectTest, RefusesScratchWithoutAPlace) {
     b.Store(b.F32V(0), b.Scratch(64, "unplaced"), b.Index(0));
     b.Store(b.F32V(0), p.out, b.Index(0));
   });
-  const auto object = codegen::CompileObject(module, codegen::Targets().front());
+  const auto object = codegen::EmitObject(module, codegen::Targets().front());
   ASSERT_FALSE(object);
   EXPECT_THAT(object.error().message, HasSubstr("scratch without an offset"));
 }

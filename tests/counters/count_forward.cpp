@@ -44,10 +44,10 @@ Result<driver::CompileOptions> Options(std::string_view mode) {
 Status Prepare(const std::string& dir) {
   const frontend::SynthOptions synth{.layers = 2, .vocab = kVocabulary};
   RETURN_IF_ERROR(frontend::WriteSyntheticModel(synth, std::nullopt, ModelPath(dir)));
-  ASSIGN_OR_RETURN(const auto model, driver::Model::Open(ModelPath(dir)));
+  ASSIGN_OR_RETURN(const auto model, driver::SourceModel::Open(ModelPath(dir)));
   for (const char* mode : {"i16", "i7"}) {
     ASSIGN_OR_RETURN(const driver::CompileOptions options, Options(mode));
-    ASSIGN_OR_RETURN(const driver::CompiledModel compiled, driver::Compile(*model, options));
+    ASSIGN_OR_RETURN(const driver::CompiledProgram compiled, driver::CompileProgram(*model, options));
     std::ofstream file(ObjectPath(dir, mode), std::ios::binary);
     file.write(reinterpret_cast<const char*>(compiled.object.data()),
                static_cast<std::streamsize>(compiled.object.size()));
@@ -57,10 +57,10 @@ Status Prepare(const std::string& dir) {
 }
 
 // driver::Compile, with the object that Prepare wrote in the place of code generation.
-Result<driver::CompiledModel> Compiled(const driver::Model& model, const std::string& dir,
-                                       std::string_view mode) {
+Result<driver::CompiledProgram> Compiled(const driver::SourceModel& model, const std::string& dir,
+                                         std::string_view mode) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, Options(mode));
-  driver::CompiledModel compiled;
+  driver::CompiledProgram compiled;
   compiled.target = options.target;
   ASSIGN_OR_RETURN(compiled.module, driver::ImportGraph(model, options));
   RETURN_IF_ERROR(passes::RunPipeline(compiled.module, driver::ContextOf(model, options)));
@@ -73,8 +73,8 @@ Result<driver::CompiledModel> Compiled(const driver::Model& model, const std::st
 }
 
 Status Run(const std::string& dir, std::string_view mode) {
-  ASSIGN_OR_RETURN(const auto model, driver::Model::Open(ModelPath(dir)));
-  ASSIGN_OR_RETURN(driver::CompiledModel compiled, Compiled(*model, dir, mode));
+  ASSIGN_OR_RETURN(const auto model, driver::SourceModel::Open(ModelPath(dir)));
+  ASSIGN_OR_RETURN(driver::CompiledProgram compiled, Compiled(*model, dir, mode));
   ASSIGN_OR_RETURN(const auto engine, driver::Engine::Load(*model, std::move(compiled), {.threads = 1}));
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < kTokens; ++i) ids.push_back((i * 37 + 5) % static_cast<int32_t>(kVocabulary));

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "asm_check.h"
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "test_models.h"
 
 namespace ggufc::testing {
@@ -20,12 +20,12 @@ class AssemblyTest : public ::testing::Test {
     path_ = fmt::format("{}/ggufc-assembly-{}.gguf", ::testing::TempDir(), getpid());
     const Status written = frontend::WriteSyntheticModel(options, std::nullopt, path_);
     ASSERT_TRUE(written.has_value()) << written.error().message;
-    model_ = Value(driver::Model::Open(path_));
+    model_ = Value(driver::SourceModel::Open(path_));
   }
   void TearDown() override { unlink(path_.c_str()); }
 
   std::string path_;
-  std::unique_ptr<driver::Model> model_;
+  std::unique_ptr<driver::SourceModel> model_;
 };
 
 struct Expectation {
@@ -51,7 +51,7 @@ TEST_F(AssemblyTest, MicroKernelsUseTheDotInstructionAndNoStack) {
     driver::CompileOptions options;
     options.target = Value(codegen::FindTarget(expectation.target));
     options.activations = expectation.activations;
-    const driver::CompiledModel compiled = Value(driver::Compile(*model_, options));
+    const driver::CompiledProgram compiled = Value(driver::CompileProgram(*model_, options));
     const std::string assembly =
         Value(codegen::PrintAssembly(compiled.module, *options.target, options.emit));
     int integer_kernels = 0;

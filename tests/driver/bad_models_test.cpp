@@ -26,13 +26,13 @@ std::string Verdict(const std::function<void(M&)>& change) {
   change(file);
   file.Write(path);
   const auto load = [&]() -> Status {
-    ASSIGN_OR_RETURN(const std::unique_ptr<driver::Model> model, driver::Model::Open(path));
+    ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
     ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model->tokenizer());
     std::vector<int32_t> ids;
     RETURN_IF_ERROR(tokenizer->Encode("ab a", ids));
     driver::CompileOptions options;
     options.target = &codegen::Targets()[0];
-    return driver::Lower(*model, options).map([](auto&&) {});
+    return driver::LowerProgram(*model, options).map([](auto&&) {});
   };
   const Status status = load();
   std::filesystem::remove(path);

@@ -56,7 +56,7 @@ TEST(Bits, ArePinned) {
   size_t rows = 0;
   for (const char* name :
        {"tiny-q8_0.gguf", "tiny-nodense.gguf", "tiny-f32.gguf", "tiny-f16.gguf", "tiny-bf16.gguf"}) {
-    const auto model = Value(driver::Model::Open(DataPath(name)));
+    const auto model = Value(driver::SourceModel::Open(DataPath(name)));
     const Batch batch = GoldenBatch(name);
     for (const ir::Scalar mode : {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7}) {
       driver::CompileOptions options;

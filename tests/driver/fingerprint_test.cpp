@@ -34,7 +34,7 @@ class FingerprintTest : public ::testing::Test {
 };
 
 TEST_F(FingerprintTest, OfAFileThatWasReplacedIsAnError) {
-  const auto model = Value(driver::Model::Open(path_));
+  const auto model = Value(driver::SourceModel::Open(path_));
   EXPECT_EQ(Value(driver::Fingerprint(*model, {})), Value(driver::Fingerprint(*model, {})));
   Replace();
   const auto fingerprint = driver::Fingerprint(*model, {});
@@ -44,7 +44,7 @@ TEST_F(FingerprintTest, OfAFileThatWasReplacedIsAnError) {
 }
 
 TEST_F(FingerprintTest, AnArtifactIsOfOneFile) {
-  const auto model = Value(driver::Model::Open(path_));
+  const auto model = Value(driver::SourceModel::Open(path_));
   driver::ArtifactOptions options;
   options.name = "m";
   options.targets = {&codegen::Targets().front()};

@@ -29,7 +29,7 @@ class GoldenTest : public ::testing::TestWithParam<std::string> {};
 TEST_P(GoldenTest, EveryRowOnEveryTargetAndMode) {
   const std::vector<GoldenRow> rows = LoadGoldens().at(GetParam());
   ASSERT_EQ(rows.size(), 12u);
-  const auto model = Value(driver::Model::Open(DataPath(GetParam())));
+  const auto model = Value(driver::SourceModel::Open(DataPath(GetParam())));
   const frontend::GgmlType type = (*model->file().GetTensor("blk.0.attn_q.weight"))->type;
   std::vector<ir::Scalar> modes = {ir::Scalar::kQ16};
   if (type == frontend::GgmlType::Q8_0) modes = {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7};

@@ -17,11 +17,11 @@ std::vector<std::vector<int32_t>> Sequences(std::mt19937_64& random, int64_t voc
   return sequences;
 }
 
-void ExpectOneAnswer(const driver::Model& model, const Build& build, ir::Scalar mode,
+void ExpectOneAnswer(const driver::SourceModel& model, const Build& build, ir::Scalar mode,
                      const std::vector<std::vector<int32_t>>& sequences,
                      std::vector<std::vector<float>>& reference) {
   std::mt19937_64 random(7);
-  const driver::CompiledModel compiled = CompileFor(model, build, mode);
+  const driver::CompiledProgram compiled = CompileFor(model, build, mode);
   const auto alone = LoadEngine(model, compiled, {.threads = 1});
   const size_t dims = static_cast<size_t>(alone->dims());
   if (reference.empty()) {
@@ -61,7 +61,7 @@ void ExpectOneAnswer(const driver::Model& model, const Build& build, ir::Scalar 
 
 TEST(OneAnswer, GoldenModels) {
   for (const char* name : {"tiny-q8_0.gguf", "tiny-nodense.gguf", "tiny-f32.gguf"}) {
-    const auto model = Value(driver::Model::Open(DataPath(name)));
+    const auto model = Value(driver::SourceModel::Open(DataPath(name)));
     std::mt19937_64 random(1);
     const auto sequences = Sequences(random, model->config().vocab, model->config().context_length);
     for (const ir::Scalar mode : {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7}) {

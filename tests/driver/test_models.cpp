@@ -8,15 +8,16 @@
 
 namespace ggufc::testing {
 
-driver::CompiledModel CompileFor(const driver::Model& model, const Build& build, ir::Scalar activations,
-                                 driver::CompileOptions options) {
+driver::CompiledProgram CompileFor(const driver::SourceModel& model, const Build& build,
+                                   ir::Scalar activations, driver::CompileOptions options) {
   options.target = build.target;
   options.activations = activations;
   options.emit.replace_intrinsics = build.replace_intrinsics;
-  return Value(driver::Compile(model, options));
+  return Value(driver::CompileProgram(model, options));
 }
 
-std::unique_ptr<driver::Engine> LoadEngine(const driver::Model& model, const driver::CompiledModel& compiled,
+std::unique_ptr<driver::Engine> LoadEngine(const driver::SourceModel& model,
+                                           const driver::CompiledProgram& compiled,
                                            runtime::ExecutorOptions executor) {
   executor.poison = true;
   return Value(driver::Engine::Load(model, compiled, executor));
@@ -66,7 +67,7 @@ RandomModel::RandomModel(uint64_t seed) {
   path = fmt::format("{}/ggufc-random-{}-{}.gguf", ::testing::TempDir(), getpid(), seed);
   const Status written = frontend::WriteSyntheticModel(options, std::nullopt, path);
   CHECK(written.has_value(), "{}", written.error().message);
-  model = Value(driver::Model::Open(path));
+  model = Value(driver::SourceModel::Open(path));
 }
 
 RandomModel::~RandomModel() { unlink(path.c_str()); }

@@ -34,10 +34,11 @@ struct Batch {
   }
 };
 
-driver::CompiledModel CompileFor(const driver::Model& model, const Build& build, ir::Scalar activations,
-                                 driver::CompileOptions options = {});
+driver::CompiledProgram CompileFor(const driver::SourceModel& model, const Build& build,
+                                   ir::Scalar activations, driver::CompileOptions options = {});
 // An engine whose arena, scratch and outputs are filled with NaN before each run.
-std::unique_ptr<driver::Engine> LoadEngine(const driver::Model& model, const driver::CompiledModel& compiled,
+std::unique_ptr<driver::Engine> LoadEngine(const driver::SourceModel& model,
+                                           const driver::CompiledProgram& compiled,
                                            runtime::ExecutorOptions executor);
 
 // Row-major [sequences, dims].
@@ -62,7 +63,7 @@ double Tolerance(frontend::GgmlType weights, ir::Scalar activations);
 struct RandomModel {
   frontend::SynthOptions options;
   std::string path;
-  std::unique_ptr<driver::Model> model;
+  std::unique_ptr<driver::SourceModel> model;
   explicit RandomModel(uint64_t seed);
   ~RandomModel();
   std::string Describe() const;

@@ -39,12 +39,12 @@ Status WriteFile(const std::string& path, const void* data, size_t size) {
 
 Result<Case> MakeCase(const Source& source, const std::string& data, const std::string& out,
                       std::string& table) {
-  ASSIGN_OR_RETURN(const auto model, driver::Model::Open(data + "/" + source.model));
+  ASSIGN_OR_RETURN(const auto model, driver::SourceModel::Open(data + "/" + source.model));
   driver::CompileOptions options;
   options.activations = source.activations;
   options.emit.symbol_prefix = std::string(source.name) + ".";
   ASSIGN_OR_RETURN(options.target, codegen::FindTarget("avx512vnni"));
-  ASSIGN_OR_RETURN(const driver::CompiledModel compiled, driver::Compile(*model, options));
+  ASSIGN_OR_RETURN(const driver::CompiledProgram compiled, driver::CompileProgram(*model, options));
   RETURN_IF_ERROR(
       WriteFile(fmt::format("{}/{}.o", out, source.name), compiled.object.data(), compiled.object.size()));
 
@@ -61,7 +61,7 @@ Result<Case> MakeCase(const Source& source, const std::string& data, const std::
   }
 
   ASSIGN_OR_RETURN(options.target, codegen::FindTarget("generic"));
-  ASSIGN_OR_RETURN(driver::CompiledModel generic, driver::Compile(*model, options));
+  ASSIGN_OR_RETURN(driver::CompiledProgram generic, driver::CompileProgram(*model, options));
   ASSIGN_OR_RETURN(const auto engine, driver::Engine::Load(*model, std::move(generic), {.threads = 1}));
   std::mt19937_64 random(1);
   for (const auto& lengths : Lengths()) {

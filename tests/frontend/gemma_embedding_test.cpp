@@ -25,14 +25,14 @@ using ::testing::IsEmpty;
 
 struct Imported {
   GgufFile file;
-  ModelConfig config;
+  Hparams config;
   ir::Module module;
 };
 
 Imported ImportGolden(const std::string& name, const ImportOptions& options = {}) {
   Result<GgufFile> file = GgufFile::Open(GGUFC_TEST_DATA "/" + name);
   EXPECT_TRUE(file);
-  Result<ModelConfig> config = ReadModelConfig(*file);
+  Result<Hparams> config = ReadHparams(*file);
   EXPECT_TRUE(config) << config.error().message;
   Result<ir::Module> module = ImportModel(*file, *config, options);
   EXPECT_TRUE(module) << module.error().message;
@@ -164,7 +164,7 @@ std::string Verdict(const std::function<void(ModelFile&)>& change) {
   model.Write(path);
   const Result<GgufFile> file = GgufFile::Open(path);
   EXPECT_TRUE(file) << file.error().message;
-  const Result<ModelConfig> config = ReadModelConfig(*file);
+  const Result<Hparams> config = ReadHparams(*file);
   if (!config) {
     EXPECT_THAT(config.error().message, ::testing::StartsWith(path + ": "));
     return config.error().message.substr(path.size() + 2);

@@ -60,13 +60,13 @@ bool IsNotFinite(std::string_view message) {
 
 // What ggufc embed does, up to the first thing that is wrong.
 Status Judge(const std::string& path, bool compile) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Model> model, driver::Model::Open(path));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
   ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model->tokenizer());
   std::vector<int32_t> ids;
   RETURN_IF_ERROR(tokenizer->Encode("a text", ids));
   const driver::CompileOptions options;
-  if (!compile) return driver::Lower(*model, options).map([](auto&&) {});
-  ASSIGN_OR_RETURN(driver::CompiledModel compiled, driver::Compile(*model, options));
+  if (!compile) return driver::LowerProgram(*model, options).map([](auto&&) {});
+  ASSIGN_OR_RETURN(driver::CompiledProgram compiled, driver::CompileProgram(*model, options));
   runtime::ExecutorOptions one_thread;
   one_thread.threads = 1;
   ASSIGN_OR_RETURN(const std::unique_ptr<driver::Engine> engine,

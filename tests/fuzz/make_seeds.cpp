@@ -12,7 +12,7 @@
 #include "../runtime/test_image.h"
 #include "fuzz_target.h"
 #include "model_writer.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/store/program_format.h"
 #include "runtime/text/tokenizer.h"
 
@@ -109,7 +109,7 @@ void AddTokenizers(Seeds& seeds) {
 }
 
 void AddImages(Seeds& seeds) {
-  ModelInfo info;
+  ModelCard info;
   SetText(info.name, "a model");
   SetText(info.architecture, "gemma-embedding");
   SetText(info.activations, "i16");
@@ -138,7 +138,7 @@ void AddImages(Seeds& seeds) {
   const GoldenVector golden[] = {{{1, 2, 3}, {0.6f, 0.8f}}, {{7}, {1, 0}}};
 
   TestImage image;
-  image.Add(SectionKind::kModel, 0, SerializeModelInfo(info));
+  image.Add(SectionKind::kModel, 0, SerializeModelCard(info));
   image.Add(SectionKind::kGolden, 0, SerializeGolden(golden));
   image.Add(SectionKind::kProgram, 5, SerializeProgram(program));
   image.Add(SectionKind::kWeights, 5, RandomBytes(64, 1));
@@ -152,7 +152,7 @@ void AddImages(Seeds& seeds) {
   const std::vector<uint8_t> small_bytes = small.Finish();
   seeds.Add("image", '\0' + std::string(AsText(small_bytes.data(), small_bytes.size())));
   for (const int kind : {0, 1, 2}) {
-    const std::vector<uint8_t> parts[] = {SerializeProgram(program), SerializeModelInfo(info),
+    const std::vector<uint8_t> parts[] = {SerializeProgram(program), SerializeModelCard(info),
                                           SerializeGolden(golden)};
     const std::vector<uint8_t>& part = parts[kind];
     seeds.Add("image_parts", static_cast<char>(kind) + std::string(AsText(part.data(), part.size())));

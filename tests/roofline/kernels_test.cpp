@@ -128,7 +128,7 @@ TEST_F(KernelCountTest, TheTargetDecidesTheArithmetic) {
 
 TEST_F(KernelCountTest, CallsAreTheStepsOfTheProgram) {
   const driver::CompileOptions options = tiny_.Options("avx2");
-  const driver::CompiledModel compiled = Value(driver::Compile(tiny_.model(), options));
+  const driver::CompiledProgram compiled = Value(driver::CompileProgram(tiny_.model(), options));
   const std::vector<Cost> costs = tiny_.Costs("avx2", {3});
   ASSERT_EQ(costs.size(), compiled.built.program.steps.size());
   for (size_t i = 0; i < costs.size(); ++i) {

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "study_fixture.h"
 #include "tools/roofline/machine/assembly.h"
 

@@ -46,7 +46,7 @@ f.x.h2:                                 # @f
 TEST(CyclesTest, WithoutTheToolThereIsAnError) {
   const TinyModel tiny("no-tool");
   const driver::CompileOptions options = tiny.Options("avx512vnni");
-  const driver::CompiledModel compiled = Value(driver::Compile(tiny.model(), options));
+  const driver::CompiledProgram compiled = Value(driver::CompileProgram(tiny.model(), options));
   for (const char* tool : {"ggufc-there-is-no-such-tool", "/bin/false", "/bin/true"}) {
     const auto cycles = roofline::CountCycles(compiled.module, *options.target, options.emit,
                                               {.tool = tool, .cpu = "znver4"});
@@ -59,7 +59,7 @@ TEST(CyclesTest, EveryHeightOfEveryMicroKernelHasFigures) {
   const TinyModel tiny("cycles");
   for (const char* target : {"avx2", "avxvnni", "avx512vnni"}) {
     const driver::CompileOptions options = tiny.Options(target);
-    const driver::CompiledModel compiled = Value(driver::Compile(tiny.model(), options));
+    const driver::CompiledProgram compiled = Value(driver::CompileProgram(tiny.model(), options));
     const auto cycles = roofline::CountCycles(compiled.module, *options.target, options.emit);
     if (!cycles.has_value()) GTEST_SKIP() << cycles.error().message;
     size_t tiles = 0, micros = 0;

@@ -39,13 +39,13 @@ class TinyModel {
     options.dense = 128;
     const Status written = frontend::WriteSyntheticModel(options, std::nullopt, path_);
     CHECK(written, "{}", written.error().message);
-    model_ = Value(driver::Model::Open(path_));
+    model_ = Value(driver::SourceModel::Open(path_));
   }
   ~TinyModel() { unlink(path_.c_str()); }
   TinyModel(const TinyModel&) = delete;
   TinyModel& operator=(const TinyModel&) = delete;
 
-  const driver::Model& model() const { return *model_; }
+  const driver::SourceModel& model() const { return *model_; }
   const std::string& path() const { return path_; }
 
   driver::CompileOptions Options(const char* target) const {
@@ -60,7 +60,7 @@ class TinyModel {
 
  private:
   std::string path_;
-  std::unique_ptr<driver::Model> model_;
+  std::unique_ptr<driver::SourceModel> model_;
 };
 
 // 100 GMAC/s of f32, 200 of i16, 400 of i8; 500, 200, 100 and 20 GB/s.

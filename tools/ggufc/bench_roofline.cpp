@@ -20,7 +20,7 @@ void RooflineFlags::Add(CLI::App& app, CLI::Option* serve) {
       ->needs(study);
 }
 
-Status PrintRoofline(const driver::Model& model, const driver::CompileOptions& options,
+Status PrintRoofline(const driver::SourceModel& model, const driver::CompileOptions& options,
                      const RooflineFlags& flags, int threads, bool json,
                      std::span<const RooflineBatch> batches) {
   const codegen::Target& target = *options.target;
@@ -31,7 +31,7 @@ Status PrintRoofline(const driver::Model& model, const driver::CompileOptions& o
   Progress progress;
   progress.Show("measuring the machine ...");
   ASSIGN_OR_RETURN(const ir::Module kernels, roofline::KernelStage(model, options));
-  ASSIGN_OR_RETURN(const driver::CompiledModel compiled, driver::Compile(model, options));
+  ASSIGN_OR_RETURN(const driver::CompiledProgram compiled, driver::CompileProgram(model, options));
   roofline::Study study{.model = model.file().path(),
                         .target = target.info.name,
                         .activations = driver::ActivationsName(options.activations),

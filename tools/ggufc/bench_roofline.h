@@ -28,7 +28,7 @@ struct RooflineBatch {
 // Measures the machine with `threads` threads if it runs the target, and prints the study; draws it where the
 // flags ask for that. Cycles are counted on request and for targets that cannot run; without llvm-mca a
 // warning takes their place.
-Status PrintRoofline(const driver::Model& model, const driver::CompileOptions& options,
+Status PrintRoofline(const driver::SourceModel& model, const driver::CompileOptions& options,
                      const RooflineFlags& flags, int threads, bool json,
                      std::span<const RooflineBatch> batches);
 

@@ -75,8 +75,8 @@ T Median(std::vector<T>& values) {
 }
 
 // Adds a document of `tokens` ids that depend on nothing but their number: BOS, made-up tokens, EOS.
-Status AddDocument(const driver::Model& model, int64_t tokens, Workload& work) {
-  const frontend::ModelConfig& config = model.config();
+Status AddDocument(const driver::SourceModel& model, int64_t tokens, Workload& work) {
+  const frontend::Hparams& config = model.config();
   if (tokens < 1 || tokens > config.context_length) {
     return Err("{}: {} tokens are asked for (the model takes 1 to {})", model.file().path(), tokens,
                config.context_length);
@@ -103,7 +103,7 @@ Status AddDocument(const driver::Model& model, int64_t tokens, Workload& work) {
 
 class Bench {
  public:
-  Bench(const driver::Model& model, driver::Engine& engine) : model_(model), engine_(engine) {}
+  Bench(const driver::SourceModel& model, driver::Engine& engine) : model_(model), engine_(engine) {}
 
   // Milliseconds of one run.
   Result<double> Run(const Workload& work) {
@@ -145,16 +145,16 @@ class Bench {
   }
 
   int threads() const { return engine_.executor().stats().threads; }
-  const driver::Model& model() const { return model_; }
+  const driver::SourceModel& model() const { return model_; }
   const codegen::Target& target() const { return *engine_.compiled().target; }
 
  private:
-  const driver::Model& model_;
+  const driver::SourceModel& model_;
   driver::Engine& engine_;
   std::vector<float> vectors_;
 };
 
-Result<Workload> ReadWorkload(driver::Model& model, const std::string& path) {
+Result<Workload> ReadWorkload(driver::SourceModel& model, const std::string& path) {
   const InputFlags flags;
   Encoder encoder(model, flags);
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, OpenDocuments(path));
@@ -258,8 +258,9 @@ Status Serve(Bench& bench) {
 }
 
 // `all` is empty where the machine cannot run the target's code, and the lengths are all there is to say.
-Status PrintStudy(const driver::Model& model, const driver::CompileOptions& options, const BenchFlags& flags,
-                  const std::vector<Workload>& workloads, const std::vector<Measurement>& all) {
+Status PrintStudy(const driver::SourceModel& model, const driver::CompileOptions& options,
+                  const BenchFlags& flags, const std::vector<Workload>& workloads,
+                  const std::vector<Measurement>& all) {
   std::vector<RooflineBatch> batches;
   for (size_t i = 0; i < workloads.size(); ++i) {
     RooflineBatch& batch = batches.emplace_back();
@@ -276,7 +277,7 @@ Status PrintStudy(const driver::Model& model, const driver::CompileOptions& opti
 
 Status RunAll(const BenchFlags& flags) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, flags.model.Options());
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Model> model, OpenModel(flags.model.model));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
   std::vector<Workload> workloads;
   std::optional<Workload> batch;
   if (!flags.batch.empty()) {

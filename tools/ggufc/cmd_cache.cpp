@@ -46,7 +46,7 @@ std::vector<std::string> Describe(const CacheFolder& folder, const std::string& 
     ASSIGN_OR_RETURN(const runtime::Image image, runtime::Image::FromFile(std::move(*file)));
     ASSIGN_OR_RETURN(const driver::EntryInfo entry, driver::ReadEntryInfo(image));
     ASSIGN_OR_RETURN(const auto model, image.Get(runtime::SectionKind::kModel));
-    ASSIGN_OR_RETURN(const runtime::ModelInfo info, runtime::ParseModelInfo(model));
+    ASSIGN_OR_RETURN(const runtime::ModelCard info, runtime::ParseModelCard(model));
     return std::vector<std::string>{Printable(entry.model), Printable(entry.target),
                                     std::string(runtime::TextOf(info.activations)),
                                     fmt::format("{}", info.dims)};

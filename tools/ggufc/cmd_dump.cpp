@@ -3,7 +3,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "ir/text/printer.h"
 #include "support/os/output_file.h"
 #include "tools/ggufc/command_line.h"
@@ -38,14 +38,15 @@ Status WriteFile(const std::string& path, std::string_view text) {
 }
 
 // `graph` becomes a module at the loop stage; the observer sees each step.
-Status RunPasses(const driver::Model& model, const driver::CompileOptions& options, ir::Module& module,
+Status RunPasses(const driver::SourceModel& model, const driver::CompileOptions& options, ir::Module& module,
                  const passes::PassObserver& observer) {
   const Status status = passes::RunPipeline(module, driver::ContextOf(model, options), observer);
   if (!status) return tl::unexpected(NameModel(model, status.error()));
   return {};
 }
 
-Status DumpAll(const driver::Model& model, const driver::CompileOptions& options, const std::string& dir) {
+Status DumpAll(const driver::SourceModel& model, const driver::CompileOptions& options,
+               const std::string& dir) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   if (error) return Err("{}: cannot create the folder: {}", dir, error.message());
@@ -63,7 +64,7 @@ Status DumpAll(const driver::Model& model, const driver::CompileOptions& options
   });
 }
 
-Result<std::string> DumpOne(const driver::Model& model, const driver::CompileOptions& options,
+Result<std::string> DumpOne(const driver::SourceModel& model, const driver::CompileOptions& options,
                             const DumpFlags& flags) {
   ASSIGN_OR_RETURN(ir::Module module, driver::ImportGraph(model, options));
   if (flags.after.empty() && flags.stage == "graph") return ir::Print(module);
@@ -84,7 +85,7 @@ Result<std::string> DumpOne(const driver::Model& model, const driver::CompileOpt
 
 Status Dump(const DumpFlags& flags) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, flags.model.Options());
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Model> model, OpenModel(flags.model.model));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
   if (flags.after_all) return DumpAll(*model, options, flags.dir);
   const Result<std::string> text = DumpOne(*model, options, flags);
   if (!text) return tl::unexpected(NameModel(*model, text.error()));

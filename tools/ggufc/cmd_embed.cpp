@@ -1,7 +1,7 @@
 // ggufc embed: documents in, vectors out, a bounded number of documents at a time.
 #include <chrono>
 
-#include "driver/open_model.h"
+#include "driver/model_opener.h"
 #include "support/os/output_file.h"
 #include "support/text.h"
 #include "tools/ggufc/command_line.h"
@@ -98,13 +98,13 @@ std::string CacheLine(const driver::OpenReport& report) {
   return "off";
 }
 
-void PrintStats(const driver::OpenedModel& model, const runtime::Embedder& embedder, const EmbedFlags& flags,
+void PrintStats(const driver::ModelOpener& model, const runtime::Embedder& embedder, const EmbedFlags& flags,
                 const Totals& totals, const TruncationReport& truncated) {
   const driver::OpenReport& report = model.report();
   const driver::CompileTimes& times = report.compile;
   const runtime::Program& program = embedder.executor().program();
   const runtime::ExecutorStats stats = embedder.executor().stats();
-  const runtime::ModelInfo& info = embedder.info();
+  const runtime::ModelCard& info = embedder.info();
   std::string out;
   out += fmt::format("model        {} ({}, {} layers, {} bytes)\n", Printable(flags.model.model),
                      runtime::TextOf(info.architecture), info.layers,
@@ -146,21 +146,21 @@ void PrintStats(const driver::OpenedModel& model, const runtime::Embedder& embed
 }
 
 // As a model that was compiled once has it, too.
-Result<std::unique_ptr<driver::OpenedModel>> OpenThroughCache(const EmbedFlags& flags) {
-  driver::OpenModelOptions options;
+Result<std::unique_ptr<driver::ModelOpener>> OpenThroughCache(const EmbedFlags& flags) {
+  driver::ModelOpenerOptions options;
   ASSIGN_OR_RETURN(options.compile, flags.model.Options());
   if (!flags.no_cache) options.cache_folder = CacheFolderOfUser();
   options.hash_file = flags.stats;  // for the fingerprint
   options.warn = [](std::string_view message) { Warn(message); };
-  ASSIGN_OR_RETURN(std::unique_ptr<driver::OpenedModel> model,
-                   driver::OpenedModel::Open(flags.model.model, std::move(options)));
+  ASSIGN_OR_RETURN(std::unique_ptr<driver::ModelOpener> model,
+                   driver::ModelOpener::Open(flags.model.model, std::move(options)));
   for (const std::string& warning : model->warnings()) {
     Warn(fmt::format("{}: {}", flags.model.model, warning));
   }
   return model;
 }
 
-Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(driver::OpenedModel& model, const EmbedFlags& flags) {
+Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(driver::ModelOpener& model, const EmbedFlags& flags) {
   ASSIGN_OR_RETURN(const codegen::Target* const target, codegen::FindTarget(flags.model.target));
   RETURN_IF_ERROR(CheckTargetRuns(*target));
   Progress progress;
@@ -173,7 +173,7 @@ Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(driver::OpenedModel& mod
 
 Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
   RETURN_IF_ERROR(CheckNotAnInput(flags.output.path, {flags.model.model, flags.input.input}));
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::OpenedModel> model, OpenThroughCache(flags));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::ModelOpener> model, OpenThroughCache(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
   Encoder encoder([&] { return model->tokenizer(); }, {model->vocab(), model->context_length()}, flags.input);
   const bool truncate = flags.output.truncate();

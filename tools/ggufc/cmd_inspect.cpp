@@ -73,7 +73,7 @@ const char* KindName(runtime::PackJob::Kind kind) {
   return "";
 }
 
-Result<Inspection> Gather(driver::Model& model, const driver::CompileOptions& options) {
+Result<Inspection> Gather(driver::SourceModel& model, const driver::CompileOptions& options) {
   Inspection result;
   for (const frontend::Tensor& tensor : model.file().tensors()) {
     TensorSum& sum = result.tensors[std::string(frontend::Traits(tensor.type).name)];
@@ -81,7 +81,7 @@ Result<Inspection> Gather(driver::Model& model, const driver::CompileOptions& op
     sum.elements += static_cast<int64_t>(tensor.elements());
     sum.bytes += static_cast<int64_t>(tensor.data.size());
   }
-  const frontend::ModelConfig& c = model.config();
+  const frontend::Hparams& c = model.config();
   const auto number = [](auto value) { return fmt::format("{}", value); };
   result.config = {{"architecture", c.architecture},
                    {"layers", number(c.layers)},
@@ -114,7 +114,8 @@ Result<Inspection> Gather(driver::Model& model, const driver::CompileOptions& op
   return result;
 }
 
-std::string AsText(const driver::Model& model, const driver::CompileOptions& options, const Inspection& i) {
+std::string AsText(const driver::SourceModel& model, const driver::CompileOptions& options,
+                   const Inspection& i) {
   const frontend::GgufFile& file = model.file();
   std::string out =
       fmt::format("{}\n  GGUF version {}, {} bytes, {} metadata entries, {} tensors\n  fingerprint {}\n",
@@ -162,7 +163,8 @@ std::string AsText(const driver::Model& model, const driver::CompileOptions& opt
   return out;
 }
 
-std::string AsJson(const driver::Model& model, const driver::CompileOptions& options, const Inspection& i) {
+std::string AsJson(const driver::SourceModel& model, const driver::CompileOptions& options,
+                   const Inspection& i) {
   const frontend::GgufFile& file = model.file();
   Json json;
   json["file"] = file.path();
@@ -214,7 +216,7 @@ std::string AsJson(const driver::Model& model, const driver::CompileOptions& opt
 Status Inspect(const ModelFlags& flags, bool json) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, flags.Options());
   // Warnings are part of the result here.
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Model> model, driver::Model::Open(flags.model));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(flags.model));
   const Result<Inspection> inspection = Gather(*model, options);
   if (!inspection) return tl::unexpected(NameModel(*model, inspection.error()));
   return WriteToStdout(json ? AsJson(*model, options, *inspection) : AsText(*model, options, *inspection));

@@ -16,7 +16,7 @@
 #include "driver/fingerprint.h"
 #include "runtime/api/code.h"
 #include "runtime/store/image.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/text/tokenizer.h"
 #include "support/os/mapped_file.h"
 #include "support/os/output_file.h"
@@ -32,7 +32,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using runtime::Image;
-using runtime::ModelInfo;
+using runtime::ModelCard;
 
 constexpr CommandHelp kHelp = {"verify", "ARTIFACT [MODEL.gguf] [options]",
                                "Checks what `ggufc compile` has written. ARTIFACT is a file of weights "
@@ -93,7 +93,7 @@ Result<std::string> ModelName(const ElfSummary& elf, const VerifyFlags& flags) {
 Status CheckImage(const Image& image) {
   RETURN_IF_ERROR(image.CheckAll());
   ASSIGN_OR_RETURN(const auto model, image.Get(runtime::SectionKind::kModel));
-  ASSIGN_OR_RETURN(const ModelInfo info, WithContext(image.name(), runtime::ParseModelInfo(model)));
+  ASSIGN_OR_RETURN(const ModelCard info, WithContext(image.name(), runtime::ParseModelCard(model)));
   ASSIGN_OR_RETURN(const auto tokenizer, image.Get(runtime::SectionKind::kTokenizer));
   RETURN_IF_ERROR(WithContext(image.name(), runtime::Tokenizer::FromBytes(tokenizer).map([](auto&&) {})));
   ASSIGN_OR_RETURN(const auto golden, image.Get(runtime::SectionKind::kGolden));
@@ -103,8 +103,8 @@ Status CheckImage(const Image& image) {
 // The model file must give the image's fingerprint, when it is compiled with the options that the image tells of.
 Status CompareModel(const Image& image, const std::string& path) {
   ASSIGN_OR_RETURN(const auto bytes, image.Get(runtime::SectionKind::kModel));
-  ASSIGN_OR_RETURN(const ModelInfo info, WithContext(image.name(), runtime::ParseModelInfo(bytes)));
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Model> model, OpenModel(path));
+  ASSIGN_OR_RETURN(const ModelCard info, WithContext(image.name(), runtime::ParseModelCard(bytes)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(path));
   if (info.numerics_version != driver::kNumericsVersion) {
     return Err(ErrorKind::kMismatch,
                "{}: compiled with numerics version {}, this is {}: fingerprints cannot be compared",

@@ -47,8 +47,8 @@ Result<driver::CompileOptions> ModelFlags::Options() const {
   return options;
 }
 
-Result<std::unique_ptr<driver::Model>> OpenModel(const std::string& path) {
-  ASSIGN_OR_RETURN(std::unique_ptr<driver::Model> model, driver::Model::Open(path));
+Result<std::unique_ptr<driver::SourceModel>> OpenModel(const std::string& path) {
+  ASSIGN_OR_RETURN(std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
   for (const std::string& warning : model->warnings()) Warn(fmt::format("{}: {}", path, warning));
   return model;
 }
@@ -63,13 +63,13 @@ Status CheckTargetRuns(const codegen::Target& target) {
              codegen::NativeTarget().name());
 }
 
-Result<std::unique_ptr<driver::Engine>> MakeEngine(const driver::Model& model,
+Result<std::unique_ptr<driver::Engine>> MakeEngine(const driver::SourceModel& model,
                                                    const driver::CompileOptions& options, int threads,
                                                    bool profile) {
   RETURN_IF_ERROR(CheckTargetRuns(*options.target));
   Progress progress;
   progress.Show("compiling ...");
-  Result<driver::CompiledModel> compiled = driver::Compile(model, options);
+  Result<driver::CompiledProgram> compiled = driver::CompileProgram(model, options);
   if (!compiled) return tl::unexpected(NameModel(model, compiled.error()));
   runtime::ExecutorOptions executor;
   executor.threads = threads;
@@ -80,7 +80,7 @@ Result<std::unique_ptr<driver::Engine>> MakeEngine(const driver::Model& model,
   return engine;
 }
 
-Error NameModel(const driver::Model& model, Error error) {
+Error NameModel(const driver::SourceModel& model, Error error) {
   const std::string prefix = model.file().path() + ": ";
   if (!error.message.starts_with(prefix)) error.message.insert(0, prefix);
   return error;

@@ -27,7 +27,7 @@ class Encoder {
   // `flags` has passed Check; it and what the tokenizer comes from must outlive the encoder.
   Encoder(GetTokenizer tokenizer, const EncoderLimits& limits, const InputFlags& flags)
       : tokenizer_(std::move(tokenizer)), limits_(limits), flags_(flags) {}
-  Encoder(driver::Model& model, const InputFlags& flags)
+  Encoder(driver::SourceModel& model, const InputFlags& flags)
       : Encoder([&model] { return model.tokenizer(); }, {model.config().vocab, model.config().context_length},
                 flags) {}
 

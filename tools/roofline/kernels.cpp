@@ -167,7 +167,7 @@ class Counter {
 
 }  // namespace
 
-Result<ir::Module> KernelStage(const driver::Model& model, const driver::CompileOptions& options) {
+Result<ir::Module> KernelStage(const driver::SourceModel& model, const driver::CompileOptions& options) {
   ASSIGN_OR_RETURN(ir::Module module, driver::ImportGraph(model, options));
   std::optional<ir::Module> kernels;
   const auto observe = [&](const passes::PassReport&, const ir::Module& after) -> Status {

@@ -34,7 +34,7 @@ struct Cost {
 };
 
 // The module as the passes of the kernel stage leave it: what CountCalls takes.
-Result<ir::Module> KernelStage(const driver::Model& model, const driver::CompileOptions& options);
+Result<ir::Module> KernelStage(const driver::SourceModel& model, const driver::CompileOptions& options);
 
 // The calls of `forward`, in order: those of the runtime's steps. `module` is at the kernel stage, with
 // layouts; `lengths` are the tokens of each sequence, each > 0.

@@ -4,7 +4,7 @@
 
 namespace ggufc::roofline {
 
-MultiplyAdds CountMultiplyAdds(const frontend::ModelConfig& config) {
+MultiplyAdds CountMultiplyAdds(const frontend::Hparams& config) {
   const auto dim = static_cast<double>(config.dim);
   const auto q = static_cast<double>(config.heads * config.head_dim);
   const auto kv = static_cast<double>(config.kv_heads * config.head_dim);
@@ -16,7 +16,7 @@ MultiplyAdds CountMultiplyAdds(const frontend::ModelConfig& config) {
   return count;
 }
 
-double AttentionMultiplyAdds(const frontend::ModelConfig& config, int64_t tokens) {
+double AttentionMultiplyAdds(const frontend::Hparams& config, int64_t tokens) {
   const auto n = static_cast<double>(tokens);
   // n tokens that see h neighbours on each side: n (2h + 1) pairs, less those beyond the two ends.
   const auto h = static_cast<double>(std::min(config.window / 2, tokens - 1));
@@ -27,7 +27,7 @@ double AttentionMultiplyAdds(const frontend::ModelConfig& config, int64_t tokens
   return 2 * pairs * static_cast<double>(config.heads * config.head_dim);  // scores, and sums of values
 }
 
-double BatchMultiplyAdds(const frontend::ModelConfig& config, std::span<const int32_t> lengths) {
+double BatchMultiplyAdds(const frontend::Hparams& config, std::span<const int32_t> lengths) {
   const MultiplyAdds count = CountMultiplyAdds(config);
   double sum = 0;
   for (const int32_t length : lengths) {

@@ -14,8 +14,8 @@ struct MultiplyAdds {
   double linear_per_token = 0;
   double dense_per_document = 0;
 };
-MultiplyAdds CountMultiplyAdds(const frontend::ModelConfig& config);
-double AttentionMultiplyAdds(const frontend::ModelConfig& config, int64_t tokens);
-double BatchMultiplyAdds(const frontend::ModelConfig& config, std::span<const int32_t> lengths);
+MultiplyAdds CountMultiplyAdds(const frontend::Hparams& config);
+double AttentionMultiplyAdds(const frontend::Hparams& config, int64_t tokens);
+double BatchMultiplyAdds(const frontend::Hparams& config, std::span<const int32_t> lengths);
 
 }  // namespace ggufc::roofline

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "ir/verify/verifier.h"
 #include "support/check.h"
 
@@ -17,7 +17,7 @@ codegen::LoadedCode Compile(const ir::Module& module, const Variant& variant) {
   CHECK(verified, "{}", verified.error().message);
   codegen::EmitOptions options;
   options.replace_intrinsics = variant.replaced;
-  const auto object = codegen::CompileObject(module, *variant.target, options);
+  const auto object = codegen::EmitObject(module, *variant.target, options);
   CHECK(object, "{}: {}", variant.Name(), object.error().message);
   auto code = codegen::LoadedCode::Load(*object);
   CHECK(code, "{}: {}", variant.Name(), code.error().message);

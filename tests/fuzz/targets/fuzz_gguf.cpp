@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     fuzz::ReadEverything(*opened);
   }
-  const Result<std::unique_ptr<driver::Model>> model = driver::Model::Open(file.path());
+  const Result<std::unique_ptr<driver::SourceModel>> model = driver::SourceModel::Open(file.path());
   if (!model) {
     fuzz::RequireMessage(model.error().message, start);
     return 0;
@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   driver::CompileOptions options;
   options.target = &codegen::Targets()[0];
-  if (const Result<driver::CompiledModel> lowered = driver::Lower(**model, options); !lowered)
+  if (const Result<driver::CompiledProgram> lowered = driver::LowerProgram(**model, options); !lowered)
     fuzz::RequireMessage(lowered.error().message, start);
   return 0;
 }

@@ -7,7 +7,7 @@
 #include "../../runtime/test_image.h"
 #include "fuzz_target.h"
 #include "runtime/store/image.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/store/program_format.h"
 #include "runtime/text/tokenizer.h"
 #include "support/hash.h"
@@ -52,7 +52,7 @@ void PutHashesRight(std::span<uint8_t> bytes) {
     std::memcpy(bytes.data() + sizeof header, sections.data(), sections.size() * sizeof(SectionEntry));
 }
 
-void ReadSection(SectionKind kind, std::span<const uint8_t> bytes, const Result<ModelInfo>& info) {
+void ReadSection(SectionKind kind, std::span<const uint8_t> bytes, const Result<ModelCard>& info) {
   switch (kind) {
     case SectionKind::kProgram:
       if (const Result<Program> program = ParseProgram(bytes); program) {
@@ -91,7 +91,7 @@ void Open(std::span<const uint8_t> bytes) {
   }
   const Status all = image->CheckAll();
   if (!all) RequireMessage(all.error().message, "image: ");
-  Result<ModelInfo> info = Err("no model section");
+  Result<ModelCard> info = Err("no model section");
   for (const SectionEntry& section : image->sections()) {
     const auto kind = static_cast<SectionKind>(section.kind);
     const Result<std::span<const uint8_t>> content = image->Get(kind, section.id);
@@ -102,7 +102,7 @@ void Open(std::span<const uint8_t> bytes) {
     }
     Require(content->size() == section.bytes, "a section is as long as it says");
     if (kind == SectionKind::kModel) {
-      info = ParseModelInfo(*content);
+      info = ParseModelCard(*content);
       if (!info) RequireMessage(info.error().message);
     }
     if (kind == SectionKind::kTables) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "fuzz_target.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "runtime/store/program_format.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       break;
     case 1:
-      if (const Result<ModelInfo> info = ParseModelInfo(bytes); info) {
-        fuzz::Require(std::ranges::equal(SerializeModelInfo(*info), bytes),
+      if (const Result<ModelCard> info = ParseModelCard(bytes); info) {
+        fuzz::Require(std::ranges::equal(SerializeModelCard(*info), bytes),
                       "a model's info has one spelling");
         static_cast<void>(CheckTableFits(*info, 4096));
       } else {
@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       break;
     default:
-      ModelInfo info;
+      ModelCard info;
       info.dims = info.full_dims = 2;
       info.vocab = 8;
       info.context_length = 16;

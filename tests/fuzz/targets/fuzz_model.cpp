@@ -17,12 +17,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.normalize = input.TakeBool();
   file.Write(fuzz::ModelWriter(input, /*vocabulary=*/false).Write());
   const std::string start = file.path() + ": ";
-  const Result<std::unique_ptr<driver::Model>> model = driver::Model::Open(file.path());
+  const Result<std::unique_ptr<driver::SourceModel>> model = driver::SourceModel::Open(file.path());
   if (!model) {
     fuzz::RequireMessage(model.error().message, start);
     return 0;
   }
-  const Result<driver::CompiledModel> lowered = driver::Lower(**model, options);
+  const Result<driver::CompiledProgram> lowered = driver::LowerProgram(**model, options);
   if (!lowered) {
     fuzz::RequireMessage(lowered.error().message, start);
     return 0;

@@ -1,6 +1,6 @@
 #include "code.h"
 
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "driver/program_builder.h"
 #include "runtime/exec/weight_packer.h"
 
@@ -20,8 +20,8 @@ Result<Code> Code::Plan(const ir::Module& module, const frontend::GgufFile& file
 Status Code::Make(const ir::Module& module, const testing::Build& build) {
   ASSIGN_OR_RETURN(
       const std::vector<uint8_t> object,
-      codegen::CompileObject(module, *build.target,
-                             {.replace_intrinsics = build.replace_intrinsics, .symbol_prefix = {}}));
+      codegen::EmitObject(module, *build.target,
+                          {.replace_intrinsics = build.replace_intrinsics, .symbol_prefix = {}}));
   ASSIGN_OR_RETURN(codegen::LoadedCode loaded, codegen::LoadedCode::Load(object));
   kernels_.clear();
   for (const std::string& name : program_.kernels) {

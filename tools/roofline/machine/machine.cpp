@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "codegen/jit.h"
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "runtime/exec/memory.h"
 #include "runtime/exec/thread_pool.h"
 #include "runtime/sys/cpu_count.h"
@@ -122,7 +122,7 @@ class Probes {
  public:
   static Result<Probes> Load(const codegen::Target& target) {
     ASSIGN_OR_RETURN(const ir::Module module, BuildProbes(target));
-    ASSIGN_OR_RETURN(const std::vector<uint8_t> object, codegen::CompileObject(module, target));
+    ASSIGN_OR_RETURN(const std::vector<uint8_t> object, codegen::EmitObject(module, target));
     ASSIGN_OR_RETURN(codegen::LoadedCode code, codegen::LoadedCode::Load(object));
     return Probes(std::move(code));
   }

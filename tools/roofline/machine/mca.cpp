@@ -17,7 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 #include "tools/roofline/machine/assembly.h"
 
 namespace ggufc::roofline {

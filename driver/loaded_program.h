@@ -11,26 +11,26 @@
 #include "driver/compile.h"
 #include "runtime/exec/memory.h"
 #include "runtime/store/chunked_table.h"
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 #include "support/result.h"
 
 namespace ggufc::driver {
 
-struct FreshModel {
-  std::shared_ptr<Model> model;
-  CompiledModel compiled;
+struct LoadedProgram {
+  std::shared_ptr<SourceModel> model;
+  CompiledProgram compiled;
   std::optional<codegen::LoadedCode> code;
   std::vector<runtime::KernelFn> kernels;  // of the program, in the code
   runtime::PageMemory weights;
-  runtime::ModelInfo info;  // its table_offset counts from the start of the model file
+  runtime::ModelCard info;  // its table_offset counts from the start of the model file
   // With `hash` only: the rest of what Check compares.
   uint64_t weights_hash = 0;
   std::vector<uint64_t> table_hashes;
   runtime::ChunkedTable table;
   double hash_seconds = 0;
 
-  static Result<std::shared_ptr<FreshModel>> Make(std::shared_ptr<Model> model, const CompileOptions& options,
-                                                  bool hash);
+  static Result<std::shared_ptr<LoadedProgram>> Make(std::shared_ptr<SourceModel> model,
+                                                     const CompileOptions& options, bool hash);
   // Whether packed weights and embedding table are what they were when it was made.
   Status Check() const;
 };

@@ -1,5 +1,5 @@
 // Models through the cache: the same bits with and without it, and whatever is wrong with an entry, a folder or a file.
-#include "driver/open_model.h"
+#include "driver/model_opener.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -19,8 +19,8 @@ namespace ggufc::testing {
 namespace {
 
 using driver::CacheUse;
-using driver::OpenedModel;
-using driver::OpenModelOptions;
+using driver::ModelOpener;
+using driver::ModelOpenerOptions;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -64,10 +64,10 @@ class OpenModel : public ::testing::Test {
     fs::remove_all(root_, ignored);
   }
 
-  Result<Ran> TryRun(const std::string& model, OpenModelOptions options) const {
+  Result<Ran> TryRun(const std::string& model, ModelOpenerOptions options) const {
     Ran ran;
     options.warn = [&](std::string_view message) { ran.cache_warnings.emplace_back(message); };
-    ASSIGN_OR_RETURN(const std::unique_ptr<OpenedModel> opened, OpenedModel::Open(model, std::move(options)));
+    ASSIGN_OR_RETURN(const std::unique_ptr<ModelOpener> opened, ModelOpener::Open(model, std::move(options)));
     ran.warnings = opened->warnings();
     ASSIGN_OR_RETURN(const runtime::Tokenizer* const tokenizer, opened->tokenizer());
     RETURN_IF_ERROR(tokenizer->Encode("The cat sleeps.", ran.ids));
@@ -81,7 +81,7 @@ class OpenModel : public ::testing::Test {
     RETURN_IF_ERROR(embedder->Verify().map([](auto&&) {}));
     return ran;
   }
-  Ran Run(const std::string& model, const OpenModelOptions& options) const {
+  Ran Run(const std::string& model, const ModelOpenerOptions& options) const {
     return Value(TryRun(model, options));
   }
   Ran Run(const std::string& model) const { return Run(model, options_); }
@@ -103,7 +103,7 @@ class OpenModel : public ::testing::Test {
   static void Settle() { usleep(2'100'000); }
 
   std::string root_;
-  OpenModelOptions options_;
+  ModelOpenerOptions options_;
 };
 
 void ExpectSame(const Ran& a, const Ran& b) {
@@ -119,9 +119,9 @@ TEST_F(OpenModel, AHitHasTheBitsOfAFreshRun) {
        {"tiny-q8_0.gguf", "tiny-f32.gguf", "tiny-f16.gguf", "tiny-bf16.gguf", "tiny-nodense.gguf"}) {
     for (const char* activations : {"i16", "i8", "i7"}) {
       SCOPED_TRACE(fmt::format("{} {}", name, activations));
-      OpenModelOptions options = options_;
+      ModelOpenerOptions options = options_;
       options.compile.activations = Value(driver::ParseActivations(activations));
-      OpenModelOptions off = options;
+      ModelOpenerOptions off = options;
       off.cache_folder.clear();
       off.hash_file = true;
       const Ran fresh = Run(DataPath(name), off), miss = Run(DataPath(name), options),
@@ -134,9 +134,9 @@ TEST_F(OpenModel, AHitHasTheBitsOfAFreshRun) {
       ExpectSame(fresh, hit);
       EXPECT_THAT(hit.cache_warnings, IsEmpty());
       // The engine that everything else is compared with.
-      const auto model = Value(driver::Model::Open(DataPath(name)));
+      const auto model = Value(driver::SourceModel::Open(DataPath(name)));
       const auto engine =
-          Value(driver::Engine::Load(*model, Value(driver::Compile(*model, options.compile)), {}));
+          Value(driver::Engine::Load(*model, Value(driver::CompileProgram(*model, options.compile)), {}));
       std::vector<float> vector(fresh.vector.size());
       const auto length = static_cast<int32_t>(kIds.size());
       ASSERT_TRUE(engine->Run(kIds, std::span(&length, 1), vector.data()));
@@ -165,7 +165,7 @@ TEST_F(OpenModel, EachOptionHasAnEntryOfItsOwn) {
   std::vector<Ran> first;
   for (const CacheUse expected : {CacheUse::kMiss, CacheUse::kHit}) {
     for (size_t i = 0; i < changes.size(); ++i) {
-      OpenModelOptions options = options_;
+      ModelOpenerOptions options = options_;
       changes[i](options.compile);
       Ran ran = Run(DataPath("tiny-q8_0.gguf"), options);
       EXPECT_EQ(ran.cache, expected) << i;
@@ -217,7 +217,7 @@ TEST_F(OpenModel, ABadEntryIsMadeAgain) {
   const Ran good = Run(model);
   ASSERT_THAT(Cached(".entry"), SizeIs(1));
   const std::string path = Cached(".entry")[0], bytes = ReadAll(path);
-  OpenModelOptions other = options_;
+  ModelOpenerOptions other = options_;
   other.cache_folder = root_ + "/other";
   other.compile.dims = 64;
   Run(model, other);
@@ -250,10 +250,10 @@ TEST_F(OpenModel, ABadEntryIsMadeAgain) {
       {"another key", Forge(SectionKind::kEntry, [](uint8_t* p) { p[20] ^= 1; }), "of another model"},
       {"wrong model", Forge(SectionKind::kModel, [](uint8_t* p) { p[0] = 7; }), "model: name"},
       {"table outside",
-       Forge(SectionKind::kModel, [](uint8_t* p) { p[offsetof(runtime::ModelInfo, table_offset) + 5] = 1; }),
+       Forge(SectionKind::kModel, [](uint8_t* p) { p[offsetof(runtime::ModelCard, table_offset) + 5] = 1; }),
        "lie outside"},
       {"other dims",
-       Forge(SectionKind::kModel, [](uint8_t* p) { p[offsetof(runtime::ModelInfo, dims)] = 64; }),
+       Forge(SectionKind::kModel, [](uint8_t* p) { p[offsetof(runtime::ModelCard, dims)] = 64; }),
        "dims: the program has 128, the model 64"},
       {"wrong program", Forge(SectionKind::kProgram, [](uint8_t* p) { p[8] = 9; }), "version"},
       {"no code", Forge(SectionKind::kCode, [](uint8_t* p) { p[0] = 0; }), "load code"},
@@ -323,7 +323,7 @@ TEST_F(OpenModel, TheCacheStaysWithinItsBound) {
   Run(model);
   const uint64_t bytes = fs::file_size(Cached(".entry").at(0));
   options_.cache_bytes = bytes * 5 / 2;
-  OpenModelOptions second = options_, third = options_;
+  ModelOpenerOptions second = options_, third = options_;
   second.compile.dims = 100;
   third.compile.dims = 50;
   Run(model, second);
@@ -358,7 +358,7 @@ TEST_F(OpenModel, AChangedModelIsAnotherModel) {
     EXPECT_EQ(after.cache, settled ? CacheUse::kHit : CacheUse::kMiss) << "of the first round";
     EXPECT_NE(after.fingerprint, before.fingerprint);
     const Ran fresh = [&] {
-      OpenModelOptions off = options_;
+      ModelOpenerOptions off = options_;
       off.cache_folder.clear();
       off.hash_file = true;
       return Run(model, off);
@@ -376,7 +376,7 @@ TEST_F(OpenModel, ATableThatIsNotWhatWasCompiledIsFound) {
   // A memo about the changed file with the contents of the old one: a clock that was set back.
   const driver::FileContents old = Value(driver::HashFile(model));
   std::string bytes = ReadAll(model);
-  const auto opened = Value(driver::Model::Open(model));
+  const auto opened = Value(driver::SourceModel::Open(model));
   const frontend::Tensor* const table = Value(opened->file().GetTensor("token_embd.weight"));
   bytes[static_cast<size_t>(table->data.data() - opened->file().bytes().data()) + 300 * table->row_bytes() +
         5] ^= 1;
@@ -405,7 +405,7 @@ TEST_F(OpenModel, AFileRewrittenWithinATickIsNotStored) {
   *byte = *byte;
   std::vector<std::string> warnings;
   options_.warn = [&](std::string_view message) { warnings.emplace_back(message); };
-  const auto opened = Value(OpenedModel::Open(model, options_));
+  const auto opened = Value(ModelOpener::Open(model, options_));
   const auto before = fs::last_write_time(model);
   *byte = *byte ^ 0x40;
   EXPECT_TRUE(opened->MakeEmbedder({.threads = 1}));
@@ -421,7 +421,7 @@ TEST_F(OpenModel, OnlyWhatWasReadAndIsWrongIsRemoved) {
   const std::string model = DataPath("tiny-q8_0.gguf");
   Run(model);
   const std::string path = Cached(".entry").at(0);
-  OpenModelOptions small = options_;
+  ModelOpenerOptions small = options_;
   small.cache_bytes = 1000;
   fs::remove(path);
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
@@ -441,7 +441,7 @@ TEST_F(OpenModel, AModelWithoutVocabularyIsForIds) {
   WriteAll(model, bytes);
   std::vector<std::string> warnings;
   options_.warn = [&](std::string_view message) { warnings.emplace_back(message); };
-  const auto opened = Value(OpenedModel::Open(model, options_));
+  const auto opened = Value(ModelOpener::Open(model, options_));
   EXPECT_FALSE(opened->tokenizer());
   const auto embedder = Value(opened->MakeEmbedder({.threads = 1}));
   EXPECT_FALSE(opened->report().stored);
@@ -456,10 +456,10 @@ TEST_F(OpenModel, AModelWithoutVocabularyIsForIds) {
 
 TEST_F(OpenModel, ErrorsOfTheModelAreThoseWithoutACache) {
   WriteAll(root_ + "/no.gguf", "this is no model");
-  OpenModelOptions off = options_;
+  ModelOpenerOptions off = options_;
   off.cache_folder.clear();
   for (const std::string& path : {root_ + "/no.gguf", root_ + "/missing.gguf", root_}) {
-    const auto with = OpenedModel::Open(path, options_), without = OpenedModel::Open(path, off);
+    const auto with = ModelOpener::Open(path, options_), without = ModelOpener::Open(path, off);
     ASSERT_FALSE(with);
     ASSERT_FALSE(without);
     EXPECT_EQ(with.error().message, without.error().message);

@@ -1,4 +1,4 @@
-#include "codegen/object_compiler.h"
+#include "codegen/object_emitter.h"
 
 #include <llvm/Support/raw_ostream.h>
 
@@ -17,8 +17,8 @@ Result<BackendModule> Prepare(const ir::Module& module, const Target& target, co
 
 }  // namespace
 
-Result<std::vector<uint8_t>> CompileObject(const ir::Module& module, const Target& target,
-                                           const EmitOptions& options) {
+Result<std::vector<uint8_t>> EmitObject(const ir::Module& module, const Target& target,
+                                        const EmitOptions& options) {
   ASSIGN_OR_RETURN(BackendModule prepared, Prepare(module, target, options));
   const auto bytes = Generate(prepared, llvm::CodeGenFileType::ObjectFile);
   return std::vector<uint8_t>(bytes.begin(), bytes.end());

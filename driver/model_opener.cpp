@@ -1,4 +1,4 @@
-#include "driver/open_model.h"
+#include "driver/model_opener.h"
 
 #include <sys/stat.h>
 
@@ -9,7 +9,7 @@
 
 #include "codegen/target.h"
 #include "driver/cache/file_memo.h"
-#include "driver/fresh_model.h"
+#include "driver/loaded_program.h"
 #include "runtime/store/chunked_table.h"
 #include "runtime/store/program_format.h"
 #include "support/check.h"
@@ -40,19 +40,19 @@ std::function<Status(int64_t, int64_t)> CheckOf(const runtime::ChunkedTable& tab
 
 }  // namespace
 
-Result<std::unique_ptr<OpenedModel>> OpenedModel::Open(const std::string& path, OpenModelOptions options) {
-  std::unique_ptr<OpenedModel> opened(new OpenedModel(path, std::move(options)));
+Result<std::unique_ptr<ModelOpener>> ModelOpener::Open(const std::string& path, ModelOpenerOptions options) {
+  std::unique_ptr<ModelOpener> opened(new ModelOpener(path, std::move(options)));
   if (opened->options_.compile.target == nullptr) opened->options_.compile.target = &codegen::NativeTarget();
   opened->OpenCache();
   RETURN_IF_ERROR(opened->OpenFile());
   return opened;
 }
 
-void OpenedModel::WarnOnce(std::string_view message) {
+void ModelOpener::WarnOnce(std::string_view message) {
   if (!std::exchange(warned_, true) && options_.warn) options_.warn(fmt::format("cache: {}", message));
 }
 
-void OpenedModel::OpenCache() {
+void ModelOpener::OpenCache() {
   if (options_.cache_folder.empty()) return;
   Result<CacheFolder> folder = CacheFolder::Open(options_.cache_folder);
   if (folder) {
@@ -64,7 +64,7 @@ void OpenedModel::OpenCache() {
 
 // A file with a memo and an entry is only mapped. Any other is looked at before it is read for its hash: most files that
 // are no models are refused there.
-Status OpenedModel::OpenFile() {
+Status ModelOpener::OpenFile() {
   ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path_));
   const FileIdentity identity = file.identity();
   if (folder_) contents_ = FindMemo(*folder_, identity);
@@ -73,14 +73,14 @@ Status OpenedModel::OpenFile() {
     file_ = std::make_shared<const MappedFile>(std::move(file));
     return {};
   }
-  ASSIGN_OR_RETURN(model_, Model::Read(std::move(file)));
+  ASSIGN_OR_RETURN(model_, SourceModel::Read(std::move(file)));
   if (contents_ || !(folder_ || options_.hash_file)) return {};
   RETURN_IF_ERROR(HashContents(identity));
   if (folder_ && contents_) FindEntry(*folder_, *contents_, model_->file().bytes().size());
   return {};
 }
 
-Status OpenedModel::HashContents(const FileIdentity& file) {
+Status ModelOpener::HashContents(const FileIdentity& file) {
   Stopwatch watch;
   const Result<FileContents> contents = HashFile(path_);
   watch.AddTo(report_.hash);
@@ -104,7 +104,7 @@ Status OpenedModel::HashContents(const FileIdentity& file) {
   return {};
 }
 
-void OpenedModel::FindEntry(const CacheFolder& folder, const Hash128& contents, uint64_t model_bytes) {
+void ModelOpener::FindEntry(const CacheFolder& folder, const Hash128& contents, uint64_t model_bytes) {
   const Result<std::string> compiler = CompilerIdentity();
   if (!compiler) {
     WarnOnce(fmt::format("{}; going on without it", compiler.error().message));
@@ -114,12 +114,12 @@ void OpenedModel::FindEntry(const CacheFolder& folder, const Hash128& contents, 
   report_.cache = CacheUse::kMiss;
   const CacheKey& key = key_.emplace(MakeCacheKey(contents, options_.compile, *compiler));
   Stopwatch watch;
-  const auto read = [&]() -> Result<std::unique_ptr<CachedModel>> {
+  const auto read = [&]() -> Result<std::unique_ptr<CachedProgram>> {
     ASSIGN_OR_RETURN(std::optional<MappedFile> file, folder.Read(key.FileName()));
     if (!file) return nullptr;
     return ReadEntry(std::move(*file), key, model_bytes);
   };
-  Result<std::unique_ptr<CachedModel>> entry = read();
+  Result<std::unique_ptr<CachedProgram>> entry = read();
   watch.AddTo(report_.read);
   if (!entry) {
     WarnOnce(fmt::format("{}; the model is compiled again", entry.error().message));
@@ -134,25 +134,25 @@ void OpenedModel::FindEntry(const CacheFolder& folder, const Hash128& contents, 
   }
 }
 
-const std::vector<std::string>& OpenedModel::warnings() const {
+const std::vector<std::string>& ModelOpener::warnings() const {
   return cached_ ? cached_->entry.warnings : model_->warnings();
 }
 
-int64_t OpenedModel::vocab() const { return cached_ ? cached_->info.vocab : model_->config().vocab; }
+int64_t ModelOpener::vocab() const { return cached_ ? cached_->info.vocab : model_->config().vocab; }
 
-int64_t OpenedModel::context_length() const {
+int64_t ModelOpener::context_length() const {
   return cached_ ? cached_->info.context_length : model_->config().context_length;
 }
 
-int64_t OpenedModel::full_dims() const {
+int64_t ModelOpener::full_dims() const {
   return cached_ ? cached_->info.full_dims : model_->config().output_dim;
 }
 
-std::span<const uint8_t> OpenedModel::bytes() const {
+std::span<const uint8_t> ModelOpener::bytes() const {
   return model_ ? model_->file().bytes() : file_->bytes();
 }
 
-Result<const runtime::Tokenizer*> OpenedModel::tokenizer() {
+Result<const runtime::Tokenizer*> ModelOpener::tokenizer() {
   if (!tokenizer_ && cached_) {
     tokenizer_ = std::shared_ptr<const runtime::Tokenizer>(cached_, &cached_->tokenizer);
   } else if (!tokenizer_) {
@@ -162,22 +162,23 @@ Result<const runtime::Tokenizer*> OpenedModel::tokenizer() {
   return tokenizer_.get();
 }
 
-Result<std::unique_ptr<Embedder>> OpenedModel::MakeEmbedder(const runtime::ExecutorOptions& executor) {
+Result<std::unique_ptr<Embedder>> ModelOpener::MakeEmbedder(const runtime::ExecutorOptions& executor) {
   const codegen::Target& target = *options_.compile.target;
   if (!codegen::HostRuns(target)) {
     return Err(ErrorKind::kUnsupportedCpu,
                "{}: target {}: this machine cannot run its code (the best it runs is {})", path_,
                target.name(), codegen::NativeTarget().name());
   }
-  Result<std::unique_ptr<Embedder>> embedder = cached_ ? EmbedderOfEntry(executor) : Compile(executor);
+  Result<std::unique_ptr<Embedder>> embedder =
+      cached_ ? EmbedderOfEntry(executor) : CompileAndStore(executor);
   // Most errors name the file already.
   if (embedder || embedder.error().message.starts_with(path_ + ": ")) return embedder;
   return WithContext(path_, std::move(embedder));
 }
 
-Result<std::unique_ptr<Embedder>> OpenedModel::EmbedderOfEntry(const runtime::ExecutorOptions& executor) {
+Result<std::unique_ptr<Embedder>> ModelOpener::EmbedderOfEntry(const runtime::ExecutorOptions& executor) {
   struct Kept {
-    std::shared_ptr<const CachedModel> cached;
+    std::shared_ptr<const CachedProgram> cached;
     std::shared_ptr<const void> file;
     runtime::ChunkedTable table;
   };
@@ -185,7 +186,7 @@ Result<std::unique_ptr<Embedder>> OpenedModel::EmbedderOfEntry(const runtime::Ex
   const auto kept = std::make_shared<Kept>();
   kept->cached = cached_;
   kept->file = model_ ? std::shared_ptr<const void>(model_) : file_;
-  const runtime::ModelInfo& info = cached_->info;
+  const runtime::ModelCard& info = cached_->info;
   kept->table = runtime::ChunkedTable(TableIn(bytes(), info), cached_->table_hashes, TableName(path_));
   EmbedderParts parts;
   parts.info = info;
@@ -205,9 +206,9 @@ Result<std::unique_ptr<Embedder>> OpenedModel::EmbedderOfEntry(const runtime::Ex
   return Embedder::Create(std::move(parts), executor);
 }
 
-Result<std::unique_ptr<Embedder>> OpenedModel::Compile(const runtime::ExecutorOptions& executor) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<FreshModel> fresh,
-                   FreshModel::Make(model_, options_.compile, contents_.has_value()));
+Result<std::unique_ptr<Embedder>> ModelOpener::CompileAndStore(const runtime::ExecutorOptions& executor) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<LoadedProgram> fresh,
+                   LoadedProgram::Make(model_, options_.compile, contents_.has_value()));
   report_.hash += fresh->hash_seconds;
   report_.code_bytes = fresh->compiled.object.size();
   report_.compile = fresh->compiled.times;
@@ -247,7 +248,7 @@ Result<std::unique_ptr<Embedder>> OpenedModel::Compile(const runtime::ExecutorOp
   return embedder;
 }
 
-Status OpenedModel::Store(const CacheFolder& folder, const CacheKey& key, const FreshModel& fresh,
+Status ModelOpener::Store(const CacheFolder& folder, const CacheKey& key, const LoadedProgram& fresh,
                           const runtime::FingerprintBytes& fingerprint) {
   EntryParts parts;
   parts.fingerprint = fingerprint;
@@ -255,7 +256,7 @@ Status OpenedModel::Store(const CacheFolder& folder, const CacheKey& key, const 
                                    .model = AbsolutePath(path_),
                                    .target = std::string(options_.compile.target->name()),
                                    .warnings = model_->warnings()});
-  parts.model = runtime::SerializeModelInfo(fresh.info);
+  parts.model = runtime::SerializeModelCard(fresh.info);
   parts.tokenizer = tokenizer_->Serialize();
   parts.program = runtime::SerializeProgram(fresh.compiled.built.program);
   parts.code = fresh.compiled.object;

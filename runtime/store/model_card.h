@@ -15,7 +15,7 @@ namespace ggufc::runtime {
 
 // Plain data of fixed size, stored as it is (little endian). Texts are UTF-8 without control characters,
 // padded with zeros, of which there is at least one.
-struct ModelInfo {
+struct ModelCard {
   char name[128] = {};             // general.name of the model file, cut where it is longer
   char architecture[64] = {};      // "gemma-embedding"
   char activations[16] = {};       // "i16", "i8", "i7"
@@ -33,20 +33,20 @@ struct ModelInfo {
   int64_t table_row_bytes = 0;
   int64_t zero[26] = {};
 };
-static_assert(sizeof(ModelInfo) == 512 && std::has_unique_object_representations_v<ModelInfo>);
+static_assert(sizeof(ModelCard) == 512 && std::has_unique_object_representations_v<ModelCard>);
 
-// Puts `text` into a field of ModelInfo. What does not fit is cut off, between characters; a byte that may
+// Puts `text` into a field of ModelCard. What does not fit is cut off, between characters; a byte that may
 // not stand there becomes '?'.
 void SetText(std::span<char> field, std::string_view text);
 inline std::string_view TextOf(std::span<const char> field) {
   return {field.data(), strnlen(field.data(), field.size())};
 }
 
-std::vector<uint8_t> SerializeModelInfo(const ModelInfo& info);
+std::vector<uint8_t> SerializeModelCard(const ModelCard& info);
 // Checks size, texts and the range of every number. The error names field, value and limit.
-Result<ModelInfo> ParseModelInfo(std::span<const uint8_t> bytes);
+Result<ModelCard> ParseModelCard(std::span<const uint8_t> bytes);
 // Whether the rows of all ids lie within `bytes` of tables (or of the model file).
-Status CheckTableFits(const ModelInfo& info, int64_t bytes);
+Status CheckTableFits(const ModelCard& info, int64_t bytes);
 
 struct GoldenVector {
   std::vector<int32_t> ids;
@@ -62,6 +62,6 @@ inline constexpr uint32_t kMaxGoldenVectors = 8;
 std::vector<uint8_t> SerializeGolden(std::span<const GoldenVector> golden);
 // Refuses what is not as long as it says, another number of dims than the model's, ids and lengths outside
 // the model's, values that are not finite.
-Result<std::vector<GoldenVector>> ParseGolden(std::span<const uint8_t> bytes, const ModelInfo& info);
+Result<std::vector<GoldenVector>> ParseGolden(std::span<const uint8_t> bytes, const ModelCard& info);
 
 }  // namespace ggufc::runtime

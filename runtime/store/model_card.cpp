@@ -1,4 +1,4 @@
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 
 #include <algorithm>
 #include <cmath>
@@ -42,7 +42,7 @@ Status CheckRange(std::string_view field, int64_t value, int64_t least, int64_t 
   return {};
 }
 
-Status CheckInfo(const ModelInfo& info) {
+Status CheckInfo(const ModelCard& info) {
   RETURN_IF_ERROR(CheckText("name", info.name));
   RETURN_IF_ERROR(CheckText("architecture", info.architecture));
   RETURN_IF_ERROR(CheckText("activations", info.activations));
@@ -78,7 +78,7 @@ void SetText(std::span<char> field, std::string_view text) {
   }
 }
 
-std::vector<uint8_t> SerializeModelInfo(const ModelInfo& info) {
+std::vector<uint8_t> SerializeModelCard(const ModelCard& info) {
   const Status status = CheckInfo(info);
   CHECK(status, "{}", status.error().message);
   std::vector<uint8_t> bytes(sizeof(info));
@@ -86,8 +86,8 @@ std::vector<uint8_t> SerializeModelInfo(const ModelInfo& info) {
   return bytes;
 }
 
-Result<ModelInfo> ParseModelInfo(std::span<const uint8_t> bytes) {
-  ModelInfo info;
+Result<ModelCard> ParseModelCard(std::span<const uint8_t> bytes) {
+  ModelCard info;
   if (bytes.size() != sizeof(info))
     return Err(ErrorKind::kBadFile, "model: {} bytes, expected {}", bytes.size(), sizeof(info));
   std::memcpy(&info, bytes.data(), sizeof(info));
@@ -95,7 +95,7 @@ Result<ModelInfo> ParseModelInfo(std::span<const uint8_t> bytes) {
   return info;
 }
 
-Status CheckTableFits(const ModelInfo& info, int64_t bytes) {
+Status CheckTableFits(const ModelCard& info, int64_t bytes) {
   const int64_t table = info.vocab * info.table_row_bytes;  // 2^47 at most
   if (table > bytes || info.table_offset > bytes - table) {
     return Err(ErrorKind::kBadFile,
@@ -122,7 +122,7 @@ std::vector<uint8_t> SerializeGolden(std::span<const GoldenVector> golden) {
 
 namespace {
 
-Result<std::vector<GoldenVector>> ReadGolden(std::span<const uint8_t> bytes, const ModelInfo& info) {
+Result<std::vector<GoldenVector>> ReadGolden(std::span<const uint8_t> bytes, const ModelCard& info) {
   ByteReader reader(bytes);
   uint32_t count = 0, dims = 0;
   RETURN_IF_ERROR(reader.Get("count", count));
@@ -157,7 +157,7 @@ Result<std::vector<GoldenVector>> ReadGolden(std::span<const uint8_t> bytes, con
 
 }  // namespace
 
-Result<std::vector<GoldenVector>> ParseGolden(std::span<const uint8_t> bytes, const ModelInfo& info) {
+Result<std::vector<GoldenVector>> ParseGolden(std::span<const uint8_t> bytes, const ModelCard& info) {
   return WithContext("golden", WithKind(ErrorKind::kBadFile, ReadGolden(bytes, info)));
 }
 

@@ -14,8 +14,8 @@
 namespace ggufc::codegen {
 
 // `module` passes ir::Verify and is at the loop stage.
-Result<std::vector<uint8_t>> CompileObject(const ir::Module& module, const Target& target,
-                                           const EmitOptions& options = {});
+Result<std::vector<uint8_t>> EmitObject(const ir::Module& module, const Target& target,
+                                        const EmitOptions& options = {});
 
 // LLVM IR as it goes into instruction selection.
 Result<std::string> PrintLlvm(const ir::Module& module, const Target& target,

@@ -1,4 +1,4 @@
-#include "runtime/store/model_info.h"
+#include "runtime/store/model_card.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,8 +15,8 @@ namespace {
 
 using testing::HasSubstr;
 
-ModelInfo Sample() {
-  ModelInfo info;
+ModelCard Sample() {
+  ModelCard info;
   SetText(info.name, "Embedding Gemma \xC3\xA9");
   SetText(info.architecture, "gemma-embedding");
   SetText(info.activations, "i16");
@@ -33,7 +33,7 @@ ModelInfo Sample() {
   return info;
 }
 
-std::vector<uint8_t> BytesOf(const ModelInfo& info) {
+std::vector<uint8_t> BytesOf(const ModelCard& info) {
   std::vector<uint8_t> bytes(sizeof(info));
   std::memcpy(bytes.data(), &info, sizeof(info));
   return bytes;
@@ -46,62 +46,62 @@ std::string ErrorOf(const Result<T>& result) {
   return result.error().message;
 }
 
-TEST(ModelInfo, ThereAndBack) {
-  const std::vector<uint8_t> bytes = SerializeModelInfo(Sample());
-  const auto info = ParseModelInfo(bytes);
+TEST(ModelCard, ThereAndBack) {
+  const std::vector<uint8_t> bytes = SerializeModelCard(Sample());
+  const auto info = ParseModelCard(bytes);
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(BytesOf(*info), BytesOf(Sample()));
   EXPECT_EQ(TextOf(info->name), "Embedding Gemma \xC3\xA9");
   EXPECT_EQ(TextOf(info->activations), "i16");
 }
 
-TEST(ModelInfo, AnotherSizeIsAnError) {
-  std::vector<uint8_t> bytes = SerializeModelInfo(Sample());
+TEST(ModelCard, AnotherSizeIsAnError) {
+  std::vector<uint8_t> bytes = SerializeModelCard(Sample());
   for (const size_t size : {0, 1, 511, 513, 1024}) {
     bytes.resize(size);
-    EXPECT_EQ(ErrorOf(ParseModelInfo(bytes)), fmt::format("model: {} bytes, expected 512", size));
+    EXPECT_EQ(ErrorOf(ParseModelCard(bytes)), fmt::format("model: {} bytes, expected 512", size));
   }
 }
 
-TEST(ModelInfo, EveryFieldOutOfRangeIsAnError) {
+TEST(ModelCard, EveryFieldOutOfRangeIsAnError) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max(), kLeast = std::numeric_limits<int64_t>::min();
-  const std::pair<std::function<void(ModelInfo&)>, const char*> cases[] = {
-      {[](ModelInfo& i) { i.name[3] = '\n'; }, "model: name: byte 0x0a at 3 is no printable UTF-8"},
-      {[](ModelInfo& i) { i.name[0] = '\x1B'; }, "model: name: byte 0x1b at 0"},
-      {[](ModelInfo& i) { i.name[0] = '\x7F'; }, "model: name: byte 0x7f at 0"},
-      {[](ModelInfo& i) { i.name[0] = '\xFF'; }, "model: name: byte 0xff at 0"},
-      {[](ModelInfo& i) { i.name[17] = 'a'; }, "model: name: byte 0xc3 at 16"},
-      {[](ModelInfo& i) { i.name[16] = '\xC2', i.name[17] = '\x9B'; }, "model: name: byte 0xc2 at 16"},
-      {[](ModelInfo& i) { i.name[127] = 'a'; }, "model: name: not padded with zeros"},
-      {[](ModelInfo& i) { std::ranges::fill(i.architecture, 'a'); },
+  const std::pair<std::function<void(ModelCard&)>, const char*> cases[] = {
+      {[](ModelCard& i) { i.name[3] = '\n'; }, "model: name: byte 0x0a at 3 is no printable UTF-8"},
+      {[](ModelCard& i) { i.name[0] = '\x1B'; }, "model: name: byte 0x1b at 0"},
+      {[](ModelCard& i) { i.name[0] = '\x7F'; }, "model: name: byte 0x7f at 0"},
+      {[](ModelCard& i) { i.name[0] = '\xFF'; }, "model: name: byte 0xff at 0"},
+      {[](ModelCard& i) { i.name[17] = 'a'; }, "model: name: byte 0xc3 at 16"},
+      {[](ModelCard& i) { i.name[16] = '\xC2', i.name[17] = '\x9B'; }, "model: name: byte 0xc2 at 16"},
+      {[](ModelCard& i) { i.name[127] = 'a'; }, "model: name: not padded with zeros"},
+      {[](ModelCard& i) { std::ranges::fill(i.architecture, 'a'); },
        "model: architecture: no zero at its end"},
-      {[](ModelInfo& i) { std::ranges::fill(i.activations, 'a'); }, "model: activations: no zero at its end"},
-      {[](ModelInfo& i) { std::ranges::fill(i.compiler_version, 'a'); }, "model: compiler_version: no zero"},
-      {[](ModelInfo& i) { i.normalize = 2; }, "model: normalize: 2 (0 to 1 are allowed)"},
-      {[](ModelInfo& i) { i.layers = -1; }, "model: layers: -1 (0 to 4096 are allowed)"},
-      {[](ModelInfo& i) { i.layers = kMost; }, "model: layers: "},
-      {[](ModelInfo& i) { i.full_dims = 0; }, "model: full_dims: 0 (1 to 1048576 are allowed)"},
-      {[](ModelInfo& i) { i.full_dims = kMost; }, "model: full_dims: "},
-      {[](ModelInfo& i) { i.dims = 0; }, "model: dims: 0 (1 to 768 are allowed)"},
-      {[](ModelInfo& i) { i.dims = 769; }, "model: dims: 769 (1 to 768 are allowed)"},
-      {[](ModelInfo& i) { i.vocab = 0; }, "model: vocab: 0 (1 to 16777216 are allowed)"},
-      {[](ModelInfo& i) { i.vocab = kMost; }, "model: vocab: "},
-      {[](ModelInfo& i) { i.context_length = 0; }, "model: context_length: 0"},
-      {[](ModelInfo& i) { i.context_length = kMaxBatchTokens + 1; }, "model: context_length: 33554433"},
-      {[](ModelInfo& i) { i.table_offset = -1; }, "model: table_offset: -1"},
-      {[](ModelInfo& i) { i.table_offset = kLeast; }, "model: table_offset: -"},
-      {[](ModelInfo& i) { i.table_row_bytes = 0; }, "model: table_row_bytes: 0"},
-      {[](ModelInfo& i) { i.table_row_bytes = kMost; }, "model: table_row_bytes: "},
-      {[](ModelInfo& i) { i.zero[25] = 1; }, "model: reserved bytes are not 0"},
+      {[](ModelCard& i) { std::ranges::fill(i.activations, 'a'); }, "model: activations: no zero at its end"},
+      {[](ModelCard& i) { std::ranges::fill(i.compiler_version, 'a'); }, "model: compiler_version: no zero"},
+      {[](ModelCard& i) { i.normalize = 2; }, "model: normalize: 2 (0 to 1 are allowed)"},
+      {[](ModelCard& i) { i.layers = -1; }, "model: layers: -1 (0 to 4096 are allowed)"},
+      {[](ModelCard& i) { i.layers = kMost; }, "model: layers: "},
+      {[](ModelCard& i) { i.full_dims = 0; }, "model: full_dims: 0 (1 to 1048576 are allowed)"},
+      {[](ModelCard& i) { i.full_dims = kMost; }, "model: full_dims: "},
+      {[](ModelCard& i) { i.dims = 0; }, "model: dims: 0 (1 to 768 are allowed)"},
+      {[](ModelCard& i) { i.dims = 769; }, "model: dims: 769 (1 to 768 are allowed)"},
+      {[](ModelCard& i) { i.vocab = 0; }, "model: vocab: 0 (1 to 16777216 are allowed)"},
+      {[](ModelCard& i) { i.vocab = kMost; }, "model: vocab: "},
+      {[](ModelCard& i) { i.context_length = 0; }, "model: context_length: 0"},
+      {[](ModelCard& i) { i.context_length = kMaxBatchTokens + 1; }, "model: context_length: 33554433"},
+      {[](ModelCard& i) { i.table_offset = -1; }, "model: table_offset: -1"},
+      {[](ModelCard& i) { i.table_offset = kLeast; }, "model: table_offset: -"},
+      {[](ModelCard& i) { i.table_row_bytes = 0; }, "model: table_row_bytes: 0"},
+      {[](ModelCard& i) { i.table_row_bytes = kMost; }, "model: table_row_bytes: "},
+      {[](ModelCard& i) { i.zero[25] = 1; }, "model: reserved bytes are not 0"},
   };
   for (const auto& [edit, error] : cases) {
-    ModelInfo info = Sample();
+    ModelCard info = Sample();
     edit(info);
-    EXPECT_THAT(ErrorOf(ParseModelInfo(BytesOf(info))), HasSubstr(error));
+    EXPECT_THAT(ErrorOf(ParseModelCard(BytesOf(info))), HasSubstr(error));
   }
 }
 
-TEST(ModelInfo, TextsAreCutBetweenCharacters) {
+TEST(ModelCard, TextsAreCutBetweenCharacters) {
   char field[8];
   const auto set = [&](std::string_view text) {
     SetText(field, text);
@@ -117,8 +117,8 @@ TEST(ModelInfo, TextsAreCutBetweenCharacters) {
   EXPECT_EQ(set(""), "");
 }
 
-TEST(ModelInfo, TheTableLiesWithinItsSection) {
-  ModelInfo info = Sample();
+TEST(ModelCard, TheTableLiesWithinItsSection) {
+  ModelCard info = Sample();
   const int64_t bytes = 64 + 100 * 816;
   EXPECT_TRUE(CheckTableFits(info, bytes));
   EXPECT_EQ(ErrorOf(CheckTableFits(info, bytes - 1)),

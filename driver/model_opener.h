@@ -27,7 +27,7 @@
 
 namespace ggufc::driver {
 
-struct OpenModelOptions {
+struct ModelOpenerOptions {
   CompileOptions compile;
   std::string cache_folder;  // empty: no cache
   uint64_t cache_bytes = kDefaultCacheBytes;
@@ -51,15 +51,15 @@ struct OpenReport {
   uint64_t code_bytes = 0;
 };
 
-struct FreshModel;
+struct LoadedProgram;
 
 // Not for concurrent calls.
-class OpenedModel {
+class ModelOpener {
  public:
   // Reads the entry, or else the model file's header.
-  static Result<std::unique_ptr<OpenedModel>> Open(const std::string& path, OpenModelOptions options);
-  OpenedModel(const OpenedModel&) = delete;
-  OpenedModel& operator=(const OpenedModel&) = delete;
+  static Result<std::unique_ptr<ModelOpener>> Open(const std::string& path, ModelOpenerOptions options);
+  ModelOpener(const ModelOpener&) = delete;
+  ModelOpener& operator=(const ModelOpener&) = delete;
 
   // About the model, the same whether it is cached or not.
   const std::vector<std::string>& warnings() const;
@@ -79,7 +79,7 @@ class OpenedModel {
   const OpenReport& report() const { return report_; }
 
  private:
-  OpenedModel(std::string path, OpenModelOptions options)
+  ModelOpener(std::string path, ModelOpenerOptions options)
       : path_(std::move(path)), options_(std::move(options)) {}
   void OpenCache();
   Status OpenFile();
@@ -87,12 +87,12 @@ class OpenedModel {
   void FindEntry(const CacheFolder& folder, const Hash128& contents, uint64_t model_bytes);
   void WarnOnce(std::string_view message);
   Result<std::unique_ptr<runtime::Embedder>> EmbedderOfEntry(const runtime::ExecutorOptions& executor);
-  Result<std::unique_ptr<runtime::Embedder>> Compile(const runtime::ExecutorOptions& executor);
-  Status Store(const CacheFolder& folder, const CacheKey& key, const FreshModel& fresh,
+  Result<std::unique_ptr<runtime::Embedder>> CompileAndStore(const runtime::ExecutorOptions& executor);
+  Status Store(const CacheFolder& folder, const CacheKey& key, const LoadedProgram& fresh,
                const runtime::FingerprintBytes& fingerprint);
 
   const std::string path_;
-  OpenModelOptions options_;
+  ModelOpenerOptions options_;
   OpenReport report_;
   bool warned_ = false;
   std::optional<CacheFolder> folder_;  // a cache that can be used
@@ -100,9 +100,9 @@ class OpenedModel {
   bool settled_ = true;                // when they were hashed (file_memo.h)
   std::optional<CacheKey> key_;
   // The model, or its mapped file and what the cache has of it.
-  std::shared_ptr<Model> model_;
+  std::shared_ptr<SourceModel> model_;
   std::shared_ptr<const MappedFile> file_;
-  std::shared_ptr<const CachedModel> cached_;
+  std::shared_ptr<const CachedProgram> cached_;
   std::shared_ptr<const runtime::Tokenizer> tokenizer_;  // of one of them, once it was asked for
 };
 

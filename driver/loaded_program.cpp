@@ -1,4 +1,4 @@
-#include "driver/fresh_model.h"
+#include "driver/loaded_program.h"
 
 #include <algorithm>
 #include <utility>
@@ -29,12 +29,13 @@ std::string TableName(const std::string& path) {
   return fmt::format("{}: embedding table, which is not what was compiled", path);
 }
 
-Result<std::shared_ptr<FreshModel>> FreshModel::Make(std::shared_ptr<Model> model,
-                                                     const CompileOptions& options, bool hash) {
-  auto fresh = std::make_shared<FreshModel>();
+Result<std::shared_ptr<LoadedProgram>> LoadedProgram::Make(std::shared_ptr<SourceModel> model,
+                                                           const CompileOptions& options, bool hash) {
+  auto fresh = std::make_shared<LoadedProgram>();
   fresh->model = std::move(model);
-  ASSIGN_OR_RETURN(fresh->compiled, WithKind(ErrorKind::kBadFile, driver::Compile(*fresh->model, options)));
-  CompiledModel& compiled = fresh->compiled;
+  ASSIGN_OR_RETURN(fresh->compiled,
+                   WithKind(ErrorKind::kBadFile, driver::CompileProgram(*fresh->model, options)));
+  CompiledProgram& compiled = fresh->compiled;
   const runtime::Program& program = compiled.built.program;
   const frontend::GgufFile& file = fresh->model->file();
   Stopwatch watch;
@@ -47,7 +48,7 @@ Result<std::shared_ptr<FreshModel>> FreshModel::Make(std::shared_ptr<Model> mode
   watch.AddTo(compiled.times.pack);
   ASSIGN_OR_RETURN(const frontend::Tensor* const table,
                    WithKind(ErrorKind::kBadFile, TableOf(file, program)));
-  fresh->info = InfoOf(*fresh->model, options, *table, table->data.data() - file.bytes().data());
+  fresh->info = MakeModelCard(*fresh->model, options, *table, table->data.data() - file.bytes().data());
   if (hash) {
     fresh->weights_hash = Hash64(fresh->weights.bytes());
     fresh->table_hashes = HashTable(file, table->data);
@@ -57,7 +58,7 @@ Result<std::shared_ptr<FreshModel>> FreshModel::Make(std::shared_ptr<Model> mode
   return fresh;
 }
 
-Status FreshModel::Check() const {
+Status LoadedProgram::Check() const {
   if (table_hashes.empty()) return {};
   if (const uint64_t hash = Hash64(weights.bytes()); hash != weights_hash) {
     return Err(ErrorKind::kBadFile, "packed weights in memory: their hash is {:016x}, expected {:016x}", hash,
