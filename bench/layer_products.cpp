@@ -8,7 +8,7 @@
 #include <map>
 #include <memory>
 
-#include "driver/compile.h"
+#include "driver/loaded_program.h"
 #include "frontend/synth.h"
 #include "micro_benchmarks.h"
 
@@ -17,20 +17,20 @@ namespace {
 
 constexpr uint32_t kVocabulary = 1000;
 
-// A model of one layer, and engines of it, made when first asked for.
+// A model of one layer, and embedders of it, made when first asked for.
 class OneLayer {
  public:
-  driver::Engine& EngineFor(const codegen::Target& target, ir::Scalar activations) {
+  runtime::Embedder& EmbedderFor(const codegen::Target& target, ir::Scalar activations) {
     if (model_ == nullptr) OpenModel();
-    std::unique_ptr<driver::Engine>& engine = engines_[{&target, activations}];
-    if (engine == nullptr) {
-      engine = ValueOf(
-          driver::Engine::Load(*model_,
+    std::unique_ptr<runtime::Embedder>& embedder = embedders_[{&target, activations}];
+    if (embedder == nullptr) {
+      embedder = ValueOf(
+          driver::MakeEmbedder(model_,
                                ValueOf(driver::CompileProgram(
                                    *model_, {.target = &target, .activations = activations, .emit = {}})),
                                {.threads = 1, .profile = true}));
     }
-    return *engine;
+    return *embedder;
   }
 
  private:
@@ -42,13 +42,13 @@ class OneLayer {
     if (const Status written = frontend::WriteSyntheticModel(options, std::nullopt, path); !written) {
       Fail(written.error().message);
     }
-    Result<std::unique_ptr<driver::SourceModel>> model = driver::SourceModel::Open(path);
+    Result<std::shared_ptr<driver::SourceModel>> model = driver::SourceModel::Open(path);
     unlink(path.c_str());
     model_ = ValueOf(std::move(model));
   }
 
-  std::unique_ptr<driver::SourceModel> model_;
-  std::map<std::pair<const codegen::Target*, ir::Scalar>, std::unique_ptr<driver::Engine>> engines_;
+  std::shared_ptr<driver::SourceModel> model_;
+  std::map<std::pair<const codegen::Target*, ir::Scalar>, std::unique_ptr<runtime::Embedder>> embedders_;
 };
 
 // Index of the step that calls `kernel`.
@@ -59,18 +59,18 @@ size_t StepOf(const runtime::Program& program, std::string_view kernel) {
   Fail(fmt::format("the model has no kernel @{}", kernel));
 }
 
-void Run(benchmark::State& state, driver::Engine& engine, int32_t tokens) {
+void Run(benchmark::State& state, runtime::Embedder& embedder, int32_t tokens) {
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < tokens; ++i) ids.push_back((i * 37 + 5) % static_cast<int32_t>(kVocabulary));
-  std::vector<float> out(static_cast<size_t>(engine.dims()));
+  std::vector<float> out(embedder.dims());
   std::array<size_t, kProducts.size()> steps;
   for (size_t i = 0; i < kProducts.size(); ++i) {
-    steps[i] = StepOf(engine.executor().program(), kProducts[i].kernel);
+    steps[i] = StepOf(embedder.executor().program(), kProducts[i].kernel);
   }
   const auto forward = [&] {
-    if (const Status status = engine.Run(ids, {&tokens, 1}, out.data()); !status)
+    if (const Status status = embedder.Run(ids, {&tokens, 1}, out.data()); !status)
       Fail(status.error().message);
-    return engine.executor().stats().step_nanoseconds;
+    return embedder.executor().stats().step_nanoseconds;
   };
   const std::vector<int64_t> start = forward();
   std::vector<int64_t> before = start;
@@ -102,7 +102,7 @@ void RegisterLayerProducts() {
         const std::string name =
             fmt::format("layer/{}/{}/tokens{}", target.name(), driver::ActivationsName(activations), tokens);
         benchmark::RegisterBenchmark(name.c_str(), [=, &target](benchmark::State& state) {
-          Run(state, layer->EngineFor(target, activations), tokens);
+          Run(state, layer->EmbedderFor(target, activations), tokens);
         })->UseManualTime();
       }
     }

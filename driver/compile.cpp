@@ -39,13 +39,13 @@ Status CheckWeights(const frontend::GgufFile& file, const ir::Module& module) {
 
 }  // namespace
 
-Result<std::unique_ptr<SourceModel>> SourceModel::Open(const std::string& path) {
+Result<std::shared_ptr<SourceModel>> SourceModel::Open(const std::string& path) {
   ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
   return Read(std::move(file));
 }
 
-Result<std::unique_ptr<SourceModel>> SourceModel::Read(MappedFile file) {
-  std::unique_ptr<SourceModel> model(new SourceModel());
+Result<std::shared_ptr<SourceModel>> SourceModel::Read(MappedFile file) {
+  std::shared_ptr<SourceModel> model(new SourceModel());
   ASSIGN_OR_RETURN(model->file_, frontend::GgufFile::Read(std::move(file)));
   ASSIGN_OR_RETURN(model->config_, frontend::ReadHparams(model->file_));
   return model;
@@ -108,7 +108,8 @@ void PackWeights(const frontend::GgufFile& file, std::span<const runtime::PackJo
 Result<CompiledProgram> LowerProgram(const SourceModel& model, const CompileOptions& options,
                                      const passes::PassObserver& observer) {
   CompiledProgram compiled;
-  compiled.target = &TargetOf(options);
+  compiled.options = options;
+  compiled.options.target = &TargetOf(options);
   Stopwatch watch;
   ASSIGN_OR_RETURN(compiled.module, ImportGraph(model, options));
   watch.AddTo(compiled.times.import);
@@ -133,7 +134,8 @@ Result<CompiledProgram> CompileProgram(const SourceModel& model, const CompileOp
                                        const passes::PassObserver& observer) {
   ASSIGN_OR_RETURN(CompiledProgram compiled, LowerProgram(model, options, observer));
   Stopwatch watch;
-  ASSIGN_OR_RETURN(compiled.object, codegen::EmitObject(compiled.module, *compiled.target, options.emit));
+  ASSIGN_OR_RETURN(compiled.object,
+                   codegen::EmitObject(compiled.module, *compiled.options.target, options.emit));
   watch.AddTo(compiled.times.codegen);
   return compiled;
 }
@@ -146,28 +148,6 @@ Result<std::vector<runtime::KernelFn>> LookupKernels(const codegen::LoadedCode& 
     kernels.push_back(reinterpret_cast<runtime::KernelFn>(address));
   }
   return kernels;
-}
-
-Result<std::unique_ptr<Engine>> Engine::Load(const SourceModel& model, CompiledProgram compiled,
-                                             const runtime::ExecutorOptions& options) {
-  std::unique_ptr<Engine> engine(new Engine(std::move(compiled)));
-  const BuiltProgram& built = engine->compiled_.built;
-  CompileTimes& times = engine->compiled_.times;
-  Stopwatch watch;
-  ASSIGN_OR_RETURN(codegen::LoadedCode code, codegen::LoadedCode::Load(engine->compiled_.object));
-  ASSIGN_OR_RETURN(std::vector<runtime::KernelFn> kernels, LookupKernels(code, built.program));
-  engine->code_ = std::move(code);
-  watch.AddTo(times.load);
-
-  ASSIGN_OR_RETURN(engine->weights_,
-                   runtime::PageMemory::Allocate(built.program.weights_bytes, "packed weights"));
-  PackWeights(model.file(), built.jobs, engine->weights_.data());
-  watch.AddTo(times.pack);
-
-  ASSIGN_OR_RETURN(engine->executor_,
-                   runtime::Executor::Create(built.program, std::move(kernels), engine->weights_.bytes(),
-                                             model.file().bytes(), options));
-  return engine;
 }
 
 }  // namespace ggufc::driver

@@ -3,7 +3,7 @@
 //
 //   SourceModel::Open    a GGUF file: configuration, vocabulary, graph
 //   Compile        graph -> passes -> object code and a plan for the weights (for one target and one activation mode)
-//   Engine::Load   object code and weights in this process, ready to run
+//   LoadedProgram  object code and packed weights in this process (loaded_program.h)
 #pragma once
 
 #include <chrono>
@@ -41,8 +41,8 @@ inline constexpr int kNumericsVersion = 2;
 // An opened model file. Cheap: tensors are not read.
 class SourceModel {
  public:
-  static Result<std::unique_ptr<SourceModel>> Open(const std::string& path);
-  static Result<std::unique_ptr<SourceModel>> Read(MappedFile file);
+  static Result<std::shared_ptr<SourceModel>> Open(const std::string& path);
+  static Result<std::shared_ptr<SourceModel>> Read(MappedFile file);
 
   const frontend::GgufFile& file() const { return file_; }
   const frontend::Hparams& config() const { return config_; }
@@ -90,7 +90,7 @@ struct CompileTimes {
 };
 
 struct CompiledProgram {
-  const codegen::Target* target = nullptr;
+  CompileOptions options;       // those it was made with; the target is set
   ir::Module module;            // loop stage
   BuiltProgram built;           // steps and pack jobs; the jobs point into the model's file
   std::vector<uint8_t> object;  // ELF
@@ -115,30 +115,5 @@ void PackWeights(const frontend::GgufFile& file, std::span<const runtime::PackJo
 // The addresses of the program's kernels, in their order.
 Result<std::vector<runtime::KernelFn>> LookupKernels(const codegen::LoadedCode& code,
                                                      const runtime::Program& program);
-
-// Compiled code and packed weights, ready to run.
-class Engine {
- public:
-  // `model` must outlive the engine: embeddings tables are read where they lie in the file.
-  static Result<std::unique_ptr<Engine>> Load(const SourceModel& model, CompiledProgram compiled,
-                                              const runtime::ExecutorOptions& options);
-
-  // See runtime::Executor::Run.
-  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
-             const runtime::SequenceNames& names = {}) {
-    return executor_->Run(ids, lengths, out, names);
-  }
-  int64_t dims() const { return executor_->program().dims; }
-  const CompiledProgram& compiled() const { return compiled_; }
-  const runtime::Executor& executor() const { return *executor_; }
-  runtime::Executor& executor() { return *executor_; }
-
- private:
-  explicit Engine(CompiledProgram compiled) : compiled_(std::move(compiled)) {}
-  CompiledProgram compiled_;
-  std::optional<codegen::LoadedCode> code_;
-  runtime::PageMemory weights_;
-  std::unique_ptr<runtime::Executor> executor_;
-};
 
 }  // namespace ggufc::driver

@@ -31,31 +31,68 @@ std::string TableName(const std::string& path) {
 
 Result<std::shared_ptr<LoadedProgram>> LoadedProgram::Make(std::shared_ptr<SourceModel> model,
                                                            const CompileOptions& options, bool hash) {
-  auto fresh = std::make_shared<LoadedProgram>();
-  fresh->model = std::move(model);
-  ASSIGN_OR_RETURN(fresh->compiled,
-                   WithKind(ErrorKind::kBadFile, driver::CompileProgram(*fresh->model, options)));
-  CompiledProgram& compiled = fresh->compiled;
+  ASSIGN_OR_RETURN(CompiledProgram compiled, WithKind(ErrorKind::kBadFile, CompileProgram(*model, options)));
+  return Load(std::move(model), std::move(compiled), hash);
+}
+
+Result<std::shared_ptr<LoadedProgram>> LoadedProgram::Load(std::shared_ptr<SourceModel> model,
+                                                           CompiledProgram own, bool hash) {
+  auto loaded = std::make_shared<LoadedProgram>();
+  loaded->model = std::move(model);
+  loaded->compiled = std::move(own);
+  CompiledProgram& compiled = loaded->compiled;
   const runtime::Program& program = compiled.built.program;
-  const frontend::GgufFile& file = fresh->model->file();
+  const frontend::GgufFile& file = loaded->model->file();
   Stopwatch watch;
   ASSIGN_OR_RETURN(codegen::LoadedCode code, codegen::LoadedCode::Load(compiled.object));
-  ASSIGN_OR_RETURN(fresh->kernels, LookupKernels(code, program));
-  fresh->code = std::move(code);
+  ASSIGN_OR_RETURN(loaded->kernels, LookupKernels(code, program));
+  loaded->code = std::move(code);
   watch.AddTo(compiled.times.load);
-  ASSIGN_OR_RETURN(fresh->weights, runtime::PageMemory::Allocate(program.weights_bytes, "packed weights"));
-  PackWeights(file, compiled.built.jobs, fresh->weights.data());
+  ASSIGN_OR_RETURN(loaded->weights, runtime::PageMemory::Allocate(program.weights_bytes, "packed weights"));
+  PackWeights(file, compiled.built.jobs, loaded->weights.data());
   watch.AddTo(compiled.times.pack);
   ASSIGN_OR_RETURN(const frontend::Tensor* const table,
                    WithKind(ErrorKind::kBadFile, TableOf(file, program)));
-  fresh->info = MakeModelCard(*fresh->model, options, *table, table->data.data() - file.bytes().data());
+  loaded->info =
+      MakeModelCard(*loaded->model, compiled.options, *table, table->data.data() - file.bytes().data());
   if (hash) {
-    fresh->weights_hash = Hash64(fresh->weights.bytes());
-    fresh->table_hashes = HashTable(file, table->data);
-    fresh->table = runtime::ChunkedTable(table->data, fresh->table_hashes, TableName(file.path()));
-    watch.AddTo(fresh->hash_seconds);
+    loaded->weights_hash = Hash64(loaded->weights.bytes());
+    loaded->table_hashes = HashTable(file, table->data);
+    loaded->table = runtime::ChunkedTable(table->data, loaded->table_hashes, TableName(file.path()));
+    watch.AddTo(loaded->hash_seconds);
   }
-  return fresh;
+  return loaded;
+}
+
+Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(const std::shared_ptr<LoadedProgram>& loaded,
+                                                        std::shared_ptr<const runtime::Tokenizer> tokenizer,
+                                                        const runtime::FingerprintBytes& fingerprint,
+                                                        const runtime::ExecutorOptions& executor) {
+  runtime::EmbedderParts parts;
+  parts.info = loaded->info;
+  parts.fingerprint = fingerprint;
+  parts.target = loaded->compiled.options.target->name();
+  parts.tokenizer = std::move(tokenizer);
+  parts.program = loaded->compiled.built.program;
+  parts.kernels = loaded->kernels;
+  parts.weights = loaded->weights.bytes();
+  parts.tables = loaded->model->file().bytes();
+  if (!loaded->table_hashes.empty()) {
+    parts.check_tables = [loaded = loaded.get()](int64_t place, int64_t bytes) {
+      return loaded->table.Check(place - loaded->info.table_offset, bytes);
+    };
+  }
+  parts.check_all = [loaded = loaded.get()] { return loaded->Check(); };
+  parts.keep_alive = loaded;
+  return runtime::Embedder::Create(std::move(parts), executor);
+}
+
+Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(std::shared_ptr<SourceModel> model,
+                                                        CompiledProgram compiled,
+                                                        const runtime::ExecutorOptions& executor) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<LoadedProgram> loaded,
+                   LoadedProgram::Load(std::move(model), std::move(compiled), /*hash=*/false));
+  return MakeEmbedder(loaded, nullptr, {}, executor);
 }
 
 Status LoadedProgram::Check() const {

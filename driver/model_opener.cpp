@@ -207,40 +207,29 @@ Result<std::unique_ptr<Embedder>> ModelOpener::EmbedderOfEntry(const runtime::Ex
 }
 
 Result<std::unique_ptr<Embedder>> ModelOpener::CompileAndStore(const runtime::ExecutorOptions& executor) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<LoadedProgram> fresh,
+  ASSIGN_OR_RETURN(const std::shared_ptr<LoadedProgram> loaded,
                    LoadedProgram::Make(model_, options_.compile, contents_.has_value()));
-  report_.hash += fresh->hash_seconds;
-  report_.code_bytes = fresh->compiled.object.size();
-  report_.compile = fresh->compiled.times;
+  report_.hash += loaded->hash_seconds;
+  report_.code_bytes = loaded->compiled.object.size();
+  report_.compile = loaded->compiled.times;
   if (folder_ && key_ && !tokenizer_) {
     if (const auto tokenizer = this->tokenizer(); !tokenizer) {
       WarnOnce(fmt::format("{}; the model is not stored", tokenizer.error().message));
       folder_.reset();
     }
   }
-  const runtime::Program& program = fresh->compiled.built.program;
-  EmbedderParts parts;
-  parts.info = fresh->info;
+  runtime::FingerprintBytes fingerprint = {};
   if (contents_) {
-    const auto fingerprint =
-        runtime::ParseFingerprint(Fingerprint(*contents_, fresh->info.dims, options_.compile));
-    CHECK(fingerprint, "{}", fingerprint.error().message);
-    parts.fingerprint = *fingerprint;
+    const auto parsed =
+        runtime::ParseFingerprint(Fingerprint(*contents_, loaded->info.dims, options_.compile));
+    CHECK(parsed, "{}", parsed.error().message);
+    fingerprint = *parsed;
   }
-  parts.target = options_.compile.target->name();
-  parts.tokenizer = tokenizer_;
-  parts.program = program;
-  parts.kernels = fresh->kernels;
-  parts.weights = fresh->weights.bytes();
-  parts.tables = model_->file().bytes();
-  if (contents_) parts.check_tables = CheckOf(fresh->table, fresh->info.table_offset);
-  parts.check_all = [fresh = fresh.get()] { return fresh->Check(); };
-  parts.keep_alive = fresh;
-  const runtime::FingerprintBytes fingerprint = parts.fingerprint;
-  ASSIGN_OR_RETURN(std::unique_ptr<Embedder> embedder, Embedder::Create(std::move(parts), executor));
+  ASSIGN_OR_RETURN(std::unique_ptr<Embedder> embedder,
+                   driver::MakeEmbedder(loaded, tokenizer_, fingerprint, executor));
   if (folder_ && key_) {
     Stopwatch watch;
-    if (const Status stored = Store(*folder_, *key_, *fresh, fingerprint); !stored) {
+    if (const Status stored = Store(*folder_, *key_, *loaded, fingerprint); !stored) {
       WarnOnce(fmt::format("{}; the model is not stored", stored.error().message));
     }
     watch.AddTo(report_.store);
@@ -248,7 +237,7 @@ Result<std::unique_ptr<Embedder>> ModelOpener::CompileAndStore(const runtime::Ex
   return embedder;
 }
 
-Status ModelOpener::Store(const CacheFolder& folder, const CacheKey& key, const LoadedProgram& fresh,
+Status ModelOpener::Store(const CacheFolder& folder, const CacheKey& key, const LoadedProgram& loaded,
                           const runtime::FingerprintBytes& fingerprint) {
   EntryParts parts;
   parts.fingerprint = fingerprint;
@@ -256,12 +245,12 @@ Status ModelOpener::Store(const CacheFolder& folder, const CacheKey& key, const 
                                    .model = AbsolutePath(path_),
                                    .target = std::string(options_.compile.target->name()),
                                    .warnings = model_->warnings()});
-  parts.model = runtime::SerializeModelCard(fresh.info);
+  parts.model = runtime::SerializeModelCard(loaded.info);
   parts.tokenizer = tokenizer_->Serialize();
-  parts.program = runtime::SerializeProgram(fresh.compiled.built.program);
-  parts.code = fresh.compiled.object;
-  parts.table_hashes = fresh.table_hashes;
-  parts.weights = fresh.weights.bytes();
+  parts.program = runtime::SerializeProgram(loaded.compiled.built.program);
+  parts.code = loaded.compiled.object;
+  parts.table_hashes = loaded.table_hashes;
+  parts.weights = loaded.weights.bytes();
   if (const uint64_t bytes = EntryBytes(parts); bytes > options_.cache_bytes) {
     return Err("{} bytes are more than the {} that the cache may have", bytes, options_.cache_bytes);
   }

@@ -88,7 +88,7 @@ class ModelOpener {
   void WarnOnce(std::string_view message);
   Result<std::unique_ptr<runtime::Embedder>> EmbedderOfEntry(const runtime::ExecutorOptions& executor);
   Result<std::unique_ptr<runtime::Embedder>> CompileAndStore(const runtime::ExecutorOptions& executor);
-  Status Store(const CacheFolder& folder, const CacheKey& key, const LoadedProgram& fresh,
+  Status Store(const CacheFolder& folder, const CacheKey& key, const LoadedProgram& loaded,
                const runtime::FingerprintBytes& fingerprint);
 
   const std::string path_;

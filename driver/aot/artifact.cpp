@@ -47,7 +47,7 @@ codegen::ArtifactCode Artifact::CodeOf(const ArtifactPlan& plan) const {
   code.main = options_.main;
   if (options_.embed && !sections_.empty()) code.image_bytes = image_bytes();
   for (const TargetPlan& target : plan.targets) {
-    code.targets.push_back({.target = target.lowered.target,
+    code.targets.push_back({.target = target.lowered.options.target,
                             .module = &target.lowered.module,
                             .kernels = target.program.kernels,
                             .program = runtime::SerializeProgram(target.program),
@@ -94,7 +94,7 @@ Status Artifact::Compile() {
 Status Artifact::ComputeGolden() {
   const TargetPlan* runs = nullptr;
   for (const TargetPlan& target : plan_.targets) {
-    if (codegen::HostRuns(*target.lowered.target)) runs = &target;
+    if (codegen::HostRuns(*target.lowered.options.target)) runs = &target;
   }
   std::vector<GoldenVector> golden;
   if (runs != nullptr) {

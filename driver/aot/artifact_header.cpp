@@ -59,7 +59,7 @@ Status Artifact::WriteHeader(OutputFile& file) const {
   const std::string upper = Upper(name);
   std::string targets;
   for (const TargetPlan& target : plan_.targets) {
-    targets += fmt::format("{}{}", targets.empty() ? "" : ", ", target.lowered.target->name());
+    targets += fmt::format("{}{}", targets.empty() ? "" : ", ", target.lowered.options.target->name());
   }
   const std::string_view model = runtime::TextOf(info.name);
   return file.Write(fmt::format(

@@ -30,9 +30,9 @@ Result<std::vector<runtime::KernelFn>> KernelsOf(const codegen::LoadedCode& load
   ASSIGN_OR_RETURN(void* const address, loaded.Lookup(name + "_code"));
   const auto* const code = static_cast<const ggufc_code*>(address);
   const std::span<const ggufc_code_target> targets(code->targets, code->target_count);
-  const auto found = std::ranges::find(targets, target.lowered.target->name(),
+  const auto found = std::ranges::find(targets, target.lowered.options.target->name(),
                                        [](const ggufc_code_target& t) { return std::string_view(t.name); });
-  CHECK(found != targets.end(), "the object has no code for {}", target.lowered.target->name());
+  CHECK(found != targets.end(), "the object has no code for {}", target.lowered.options.target->name());
   return std::vector<runtime::KernelFn>(found->kernels, found->kernels + found->kernel_count);
 }
 

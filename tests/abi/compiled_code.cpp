@@ -101,7 +101,7 @@ CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options)
     compile.target = Value(codegen::FindTarget(name));
     driver::CompiledProgram compiled = Value(driver::CompileProgram(*model_, compile));
     AddTarget(compiled);
-    engine_ = Value(driver::Engine::Load(*model_, std::move(compiled), {.threads = 1}));
+    embedder_ = Value(driver::MakeEmbedder(model_, std::move(compiled), {.threads = 1}));
   }
   code.targets = targets.data();
   code.target_count = static_cast<uint32_t>(targets.size());
@@ -112,7 +112,7 @@ CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options)
 
 void CompiledCode::AddTarget(const driver::CompiledProgram& compiled) {
   auto own = std::make_unique<Target>();
-  own->name = compiled.target->name();
+  own->name = compiled.options.target->name();
   own->program = runtime::SerializeProgram(compiled.built.program);
   own->code = std::make_unique<codegen::LoadedCode>(Value(codegen::LoadedCode::Load(compiled.object)));
   for (const std::string& kernel : compiled.built.program.kernels) {
@@ -123,7 +123,7 @@ void CompiledCode::AddTarget(const driver::CompiledProgram& compiled) {
   weights.resize(static_cast<size_t>(compiled.built.program.weights_bytes));
   for (const runtime::PackJob& job : compiled.built.jobs) runtime::Pack(job, weights.data() + job.offset);
   targets.push_back({.name = own->name.c_str(),
-                     .features = codegen::RequiredFeatures(*compiled.target),
+                     .features = codegen::RequiredFeatures(*compiled.options.target),
                      .layout = layout,
                      .program = own->program.data(),
                      .program_bytes = own->program.size(),
@@ -150,7 +150,7 @@ void CompiledCode::WriteSidecar(const std::string& path) {
 std::vector<float> CompiledCode::Reference(const std::vector<int32_t>& ids) {
   std::vector<float> out(dims());
   const auto length = static_cast<int32_t>(ids.size());
-  const Status status = engine_->Run(ids, std::span(&length, 1), out.data());
+  const Status status = embedder_->Run(ids, std::span(&length, 1), out.data());
   CHECK(status.has_value(), "{}", status.error().message);
   return out;
 }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "codegen/jit.h"
-#include "driver/compile.h"
+#include "driver/loaded_program.h"
 #include "runtime/api/code.h"
 #include "runtime/exec/memory.h"
 #include "runtime/store/image_format.h"
@@ -72,7 +72,7 @@ class CompiledCode {
   std::span<uint8_t> Row(int32_t id);
   std::span<uint8_t> RowInImage(int32_t id);
 
-  size_t dims() const { return static_cast<size_t>(engine_->dims()); }
+  size_t dims() const { return embedder_->dims(); }
   int64_t context_length() const { return model_->config().context_length; }
 
  private:
@@ -84,8 +84,8 @@ class CompiledCode {
   };
   void AddTarget(const driver::CompiledProgram& compiled);
 
-  std::unique_ptr<driver::SourceModel> model_;
-  std::unique_ptr<driver::Engine> engine_;
+  std::shared_ptr<driver::SourceModel> model_;
+  std::unique_ptr<runtime::Embedder> embedder_;
   std::vector<std::unique_ptr<Target>> own_;
   runtime::PageMemory image_;
 };

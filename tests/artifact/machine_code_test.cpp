@@ -29,7 +29,7 @@ T Value(Result<T> result) {
 }
 
 struct Planned {
-  std::unique_ptr<driver::SourceModel> model;
+  std::shared_ptr<driver::SourceModel> model;
   driver::ArtifactPlan plan;
   codegen::ArtifactCode code;
 };
@@ -44,7 +44,7 @@ Planned PlanFor(const std::string& file, ir::Scalar activations) {
   planned.plan = Value(driver::PlanArtifact(*planned.model, options, targets));
   planned.code.name = "tiny";
   for (const driver::TargetPlan& part : planned.plan.targets) {
-    planned.code.targets.push_back({part.lowered.target, &part.lowered.module, part.program.kernels,
+    planned.code.targets.push_back({part.lowered.options.target, &part.lowered.module, part.program.kernels,
                                     runtime::SerializeProgram(part.program), part.layout});
   }
   return planned;
@@ -121,7 +121,7 @@ TEST_P(MachineCode, IsThatOfEachTargetAlone) {
   const ElfObject object(bytes);
   size_t compared = 0;
   for (const driver::TargetPlan& part : planned.plan.targets) {
-    const codegen::Target& target = *part.lowered.target;
+    const codegen::Target& target = *part.lowered.options.target;
     SCOPED_TRACE(target.name());
     const std::string prefix = target.info.name + ".";
     const std::vector<uint8_t> alone_bytes = Value(codegen::EmitObject(part.lowered.module, target));
@@ -213,8 +213,8 @@ TEST(ArtifactObject, DescriptorIsWhatTheRuntimeReads) {
   for (size_t i = 0; i < code.target_count; ++i) {
     const ggufc_code_target& target = code.targets[i];
     const driver::TargetPlan& part = planned.plan.targets[i];
-    EXPECT_EQ(target.name, part.lowered.target->name());
-    EXPECT_EQ(target.features, codegen::RequiredFeatures(*part.lowered.target));
+    EXPECT_EQ(target.name, part.lowered.options.target->name());
+    EXPECT_EQ(target.features, codegen::RequiredFeatures(*part.lowered.options.target));
     EXPECT_EQ(target.layout, part.layout);
     const auto program = runtime::ParseProgram({target.program, target.program_bytes});
     ASSERT_TRUE(program) << program.error().message;

@@ -13,15 +13,15 @@
 #include <string>
 #include <string_view>
 
-#include "driver/compile.h"
+#include "driver/loaded_program.h"
 #include "frontend/synth.h"
 
 using namespace ggufc;
 
 // What `valgrind --toggle-collect` names; hence plain and never inlined.
-extern "C" __attribute__((noinline)) void CountedForward(driver::Engine* engine, const int32_t* ids,
+extern "C" __attribute__((noinline)) void CountedForward(runtime::Embedder* embedder, const int32_t* ids,
                                                          int32_t tokens, float* out, bool* good) {
-  *good = engine->Run({ids, static_cast<size_t>(tokens)}, {&tokens, 1}, out).has_value();
+  *good = embedder->Run({ids, static_cast<size_t>(tokens)}, {&tokens, 1}, out).has_value();
 }
 
 namespace {
@@ -61,7 +61,7 @@ Result<driver::CompiledProgram> Compiled(const driver::SourceModel& model, const
                                          std::string_view mode) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, Options(mode));
   driver::CompiledProgram compiled;
-  compiled.target = options.target;
+  compiled.options = options;
   ASSIGN_OR_RETURN(compiled.module, driver::ImportGraph(model, options));
   RETURN_IF_ERROR(passes::RunPipeline(compiled.module, driver::ContextOf(model, options)));
   ASSIGN_OR_RETURN(compiled.built, driver::BuildProgram(compiled.module, model.file(), model.config().vocab,
@@ -75,13 +75,13 @@ Result<driver::CompiledProgram> Compiled(const driver::SourceModel& model, const
 Status Run(const std::string& dir, std::string_view mode) {
   ASSIGN_OR_RETURN(const auto model, driver::SourceModel::Open(ModelPath(dir)));
   ASSIGN_OR_RETURN(driver::CompiledProgram compiled, Compiled(*model, dir, mode));
-  ASSIGN_OR_RETURN(const auto engine, driver::Engine::Load(*model, std::move(compiled), {.threads = 1}));
+  ASSIGN_OR_RETURN(const auto embedder, driver::MakeEmbedder(model, std::move(compiled), {.threads = 1}));
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < kTokens; ++i) ids.push_back((i * 37 + 5) % static_cast<int32_t>(kVocabulary));
-  std::vector<float> out(static_cast<size_t>(engine->dims()));
-  RETURN_IF_ERROR(engine->Run(ids, {&kTokens, 1}, out.data()));
+  std::vector<float> out(embedder->dims());
+  RETURN_IF_ERROR(embedder->Run(ids, {&kTokens, 1}, out.data()));
   bool good = false;
-  CountedForward(engine.get(), ids.data(), kTokens, out.data(), &good);
+  CountedForward(embedder.get(), ids.data(), kTokens, out.data(), &good);
   if (!good) return Err("the counted run failed");
   return {};
 }

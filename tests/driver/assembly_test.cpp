@@ -25,7 +25,7 @@ class AssemblyTest : public ::testing::Test {
   void TearDown() override { unlink(path_.c_str()); }
 
   std::string path_;
-  std::unique_ptr<driver::SourceModel> model_;
+  std::shared_ptr<driver::SourceModel> model_;
 };
 
 struct Expectation {

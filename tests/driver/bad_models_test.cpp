@@ -26,7 +26,7 @@ std::string Verdict(const std::function<void(M&)>& change) {
   change(file);
   file.Write(path);
   const auto load = [&]() -> Status {
-    ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
+    ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
     ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model->tokenizer());
     std::vector<int32_t> ids;
     RETURN_IF_ERROR(tokenizer->Encode("ab a", ids));

@@ -136,7 +136,7 @@ TEST_F(OpenModel, AHitHasTheBitsOfAFreshRun) {
       // The engine that everything else is compared with.
       const auto model = Value(driver::SourceModel::Open(DataPath(name)));
       const auto engine =
-          Value(driver::Engine::Load(*model, Value(driver::CompileProgram(*model, options.compile)), {}));
+          Value(driver::MakeEmbedder(model, Value(driver::CompileProgram(*model, options.compile)), {}));
       std::vector<float> vector(fresh.vector.size());
       const auto length = static_cast<int32_t>(kIds.size());
       ASSERT_TRUE(engine->Run(kIds, std::span(&length, 1), vector.data()));

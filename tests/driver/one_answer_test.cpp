@@ -17,13 +17,13 @@ std::vector<std::vector<int32_t>> Sequences(std::mt19937_64& random, int64_t voc
   return sequences;
 }
 
-void ExpectOneAnswer(const driver::SourceModel& model, const Build& build, ir::Scalar mode,
+void ExpectOneAnswer(const std::shared_ptr<driver::SourceModel>& model, const Build& build, ir::Scalar mode,
                      const std::vector<std::vector<int32_t>>& sequences,
                      std::vector<std::vector<float>>& reference) {
   std::mt19937_64 random(7);
-  const driver::CompiledProgram compiled = CompileFor(model, build, mode);
-  const auto alone = LoadEngine(model, compiled, {.threads = 1});
-  const size_t dims = static_cast<size_t>(alone->dims());
+  const driver::CompiledProgram compiled = CompileFor(*model, build, mode);
+  const auto alone = PoisonedEmbedder(model, compiled, {.threads = 1});
+  const size_t dims = alone->dims();
   if (reference.empty()) {
     for (const auto& sequence : sequences) {
       Batch batch;
@@ -31,10 +31,11 @@ void ExpectOneAnswer(const driver::SourceModel& model, const Build& build, ir::S
       reference.push_back(Embed(*alone, batch));
     }
   }
-  const auto expect_batch = [&](driver::Engine& engine, const std::vector<size_t>& order, const char* how) {
+  const auto expect_batch = [&](runtime::Embedder& embedder, const std::vector<size_t>& order,
+                                const char* how) {
     Batch batch;
     for (const size_t i : order) batch.Add(sequences[i]);
-    const std::vector<float> out = Embed(engine, batch);
+    const std::vector<float> out = Embed(embedder, batch);
     for (size_t row = 0; row < order.size(); ++row) {
       const std::vector<float> one(out.begin() + static_cast<std::ptrdiff_t>(row * dims),
                                    out.begin() + static_cast<std::ptrdiff_t>((row + 1) * dims));
@@ -52,11 +53,11 @@ void ExpectOneAnswer(const driver::SourceModel& model, const Build& build, ir::S
   expect_batch(*alone, order, "four of them");
 
   order = {8, 0, 7, 6, 5, 4, 3, 2, 1};
-  expect_batch(*LoadEngine(model, compiled, {.threads = 2}), order, "two threads");
-  expect_batch(*LoadEngine(model, compiled, {.threads = 1, .chunk_tokens = 120}), order, "in chunks");
+  expect_batch(*PoisonedEmbedder(model, compiled, {.threads = 2}), order, "two threads");
+  expect_batch(*PoisonedEmbedder(model, compiled, {.threads = 1, .chunk_tokens = 120}), order, "in chunks");
   runtime::ExecutorOptions cut{.threads = 2};
   cut.cut = {.max_rows = 3, .max_cols = 2, .seed = 11};
-  expect_batch(*LoadEngine(model, compiled, cut), order, "cut at random");
+  expect_batch(*PoisonedEmbedder(model, compiled, cut), order, "cut at random");
 }
 
 TEST(OneAnswer, GoldenModels) {
@@ -69,7 +70,7 @@ TEST(OneAnswer, GoldenModels) {
       std::vector<std::vector<float>> reference;
       for (const Build& build : AllBuilds()) {
         SCOPED_TRACE(fmt::format("{} {} {}", name, build.Name(), driver::ActivationsName(mode)));
-        ExpectOneAnswer(*model, build, mode, sequences, reference);
+        ExpectOneAnswer(model, build, mode, sequences, reference);
         if (HasFailure()) return;
       }
     }
@@ -87,7 +88,7 @@ TEST(OneAnswer, RandomModels) {
     for (const Build& build : AllBuilds()) {
       SCOPED_TRACE(
           fmt::format("{} on {} {}", random_model.Describe(), build.Name(), driver::ActivationsName(mode)));
-      ExpectOneAnswer(*random_model.model, build, mode, sequences, reference);
+      ExpectOneAnswer(random_model.model, build, mode, sequences, reference);
       if (HasFailure()) return;
     }
   }

@@ -16,16 +16,16 @@ driver::CompiledProgram CompileFor(const driver::SourceModel& model, const Build
   return Value(driver::CompileProgram(model, options));
 }
 
-std::unique_ptr<driver::Engine> LoadEngine(const driver::SourceModel& model,
-                                           const driver::CompiledProgram& compiled,
-                                           runtime::ExecutorOptions executor) {
+std::unique_ptr<runtime::Embedder> PoisonedEmbedder(const std::shared_ptr<driver::SourceModel>& model,
+                                                const driver::CompiledProgram& compiled,
+                                                runtime::ExecutorOptions executor) {
   executor.poison = true;
-  return Value(driver::Engine::Load(model, compiled, executor));
+  return Value(driver::MakeEmbedder(model, compiled, executor));
 }
 
-std::vector<float> Embed(driver::Engine& engine, const Batch& batch) {
-  std::vector<float> out(batch.lengths.size() * static_cast<size_t>(engine.dims()));
-  const Status status = engine.Run(batch.ids, batch.lengths, out.data());
+std::vector<float> Embed(runtime::Embedder& embedder, const Batch& batch) {
+  std::vector<float> out(batch.lengths.size() * embedder.dims());
+  const Status status = embedder.Run(batch.ids, batch.lengths, out.data());
   CHECK(status.has_value(), "{}", status.error().message);
   return out;
 }

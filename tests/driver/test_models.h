@@ -1,4 +1,4 @@
-// Models and engines for the tests: golden files, small random models of odd shapes, and engines for every target.
+// Models and embedders for the tests: golden files, small random models of odd shapes, and embedders for every target.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "builds.h"
-#include "driver/compile.h"
+#include "driver/loaded_program.h"
 #include "frontend/synth.h"
 #include "support/check.h"
 
@@ -36,13 +36,13 @@ struct Batch {
 
 driver::CompiledProgram CompileFor(const driver::SourceModel& model, const Build& build,
                                    ir::Scalar activations, driver::CompileOptions options = {});
-// An engine whose arena, scratch and outputs are filled with NaN before each run.
-std::unique_ptr<driver::Engine> LoadEngine(const driver::SourceModel& model,
-                                           const driver::CompiledProgram& compiled,
-                                           runtime::ExecutorOptions executor);
+// An embedder whose arena, scratch and outputs are filled with NaN before each run.
+std::unique_ptr<runtime::Embedder> PoisonedEmbedder(const std::shared_ptr<driver::SourceModel>& model,
+                                                const driver::CompiledProgram& compiled,
+                                                runtime::ExecutorOptions executor);
 
 // Row-major [sequences, dims].
-std::vector<float> Embed(driver::Engine& engine, const Batch& batch);
+std::vector<float> Embed(runtime::Embedder& embedder, const Batch& batch);
 
 // 1 - cos of two vectors, in double.
 template <typename A, typename B>
@@ -63,7 +63,7 @@ double Tolerance(frontend::GgmlType weights, ir::Scalar activations);
 struct RandomModel {
   frontend::SynthOptions options;
   std::string path;
-  std::unique_ptr<driver::SourceModel> model;
+  std::shared_ptr<driver::SourceModel> model;
   explicit RandomModel(uint64_t seed);
   ~RandomModel();
   std::string Describe() const;

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "case_file.h"
-#include "driver/compile.h"
+#include "driver/loaded_program.h"
 
 namespace ggufc::emulator {
 namespace {
@@ -62,7 +62,7 @@ Result<Case> MakeCase(const Source& source, const std::string& data, const std::
 
   ASSIGN_OR_RETURN(options.target, codegen::FindTarget("generic"));
   ASSIGN_OR_RETURN(driver::CompiledProgram generic, driver::CompileProgram(*model, options));
-  ASSIGN_OR_RETURN(const auto engine, driver::Engine::Load(*model, std::move(generic), {.threads = 1}));
+  ASSIGN_OR_RETURN(const auto embedder, driver::MakeEmbedder(model, std::move(generic), {.threads = 1}));
   std::mt19937_64 random(1);
   for (const auto& lengths : Lengths()) {
     Batch batch;
@@ -73,7 +73,7 @@ Result<Case> MakeCase(const Source& source, const std::string& data, const std::
       batch.ids.push_back(static_cast<int32_t>(random() % static_cast<uint64_t>(made.program.vocab)));
     }
     batch.expected.resize(lengths.size() * static_cast<size_t>(made.program.dims));
-    RETURN_IF_ERROR(engine->Run(batch.ids, batch.lengths, batch.expected.data()));
+    RETURN_IF_ERROR(embedder->Run(batch.ids, batch.lengths, batch.expected.data()));
     made.batches.push_back(std::move(batch));
   }
   return made;

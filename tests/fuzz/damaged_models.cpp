@@ -26,7 +26,7 @@
 #include <string>
 #include <vector>
 
-#include "driver/compile.h"
+#include "driver/loaded_program.h"
 #include "frontend/gguf/gguf_reader.h"
 
 namespace {
@@ -60,7 +60,7 @@ bool IsNotFinite(std::string_view message) {
 
 // What ggufc embed does, up to the first thing that is wrong.
 Status Judge(const std::string& path, bool compile) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
+  ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
   ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model->tokenizer());
   std::vector<int32_t> ids;
   RETURN_IF_ERROR(tokenizer->Encode("a text", ids));
@@ -69,11 +69,11 @@ Status Judge(const std::string& path, bool compile) {
   ASSIGN_OR_RETURN(driver::CompiledProgram compiled, driver::CompileProgram(*model, options));
   runtime::ExecutorOptions one_thread;
   one_thread.threads = 1;
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Engine> engine,
-                   driver::Engine::Load(*model, std::move(compiled), one_thread));
-  std::vector<float> embedding(static_cast<size_t>(engine->dims()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Embedder> embedder,
+                   driver::MakeEmbedder(model, std::move(compiled), one_thread));
+  std::vector<float> embedding(embedder->dims());
   const auto length = static_cast<int32_t>(ids.size());
-  return engine->Run(ids, std::span(&length, 1), embedding.data());
+  return embedder->Run(ids, std::span(&length, 1), embedding.data());
 }
 
 constexpr int kNotFinite = 4;

@@ -60,7 +60,7 @@ class TinyModel {
 
  private:
   std::string path_;
-  std::unique_ptr<driver::SourceModel> model_;
+  std::shared_ptr<driver::SourceModel> model_;
 };
 
 // 100 GMAC/s of f32, 200 of i16, 400 of i8; 500, 200, 100 and 20 GB/s.

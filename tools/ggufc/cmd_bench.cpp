@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "driver/loaded_program.h"
 #include "support/os/output_file.h"
 #include "support/text.h"
 #include "tools/ggufc/bench_roofline.h"
@@ -103,13 +104,13 @@ Status AddDocument(const driver::SourceModel& model, int64_t tokens, Workload& w
 
 class Bench {
  public:
-  Bench(const driver::SourceModel& model, driver::Engine& engine) : model_(model), engine_(engine) {}
+  Bench(const driver::SourceModel& model, runtime::Embedder& embedder) : model_(model), embedder_(embedder) {}
 
   // Milliseconds of one run.
   Result<double> Run(const Workload& work) {
-    vectors_.resize(work.lengths.size() * static_cast<size_t>(engine_.dims()));
+    vectors_.resize(work.lengths.size() * embedder_.dims());
     const auto start = Clock::now();
-    const Status status = engine_.Run(work.ids, work.lengths, vectors_.data());
+    const Status status = embedder_.Run(work.ids, work.lengths, vectors_.data());
     const double ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     if (!status) return tl::unexpected(NameModel(model_, status.error()));
     return ms;
@@ -119,14 +120,14 @@ class Bench {
     // The first run takes memory from the system; the second meets warm caches.
     RETURN_IF_ERROR(Run(work).map([](double) {}));
     RETURN_IF_ERROR(Run(work).map([](double) {}));
-    std::vector<int64_t> before = engine_.executor().stats().step_nanoseconds;
+    std::vector<int64_t> before = embedder_.executor().stats().step_nanoseconds;
     std::vector<std::vector<int64_t>> steps(before.size());  // nanoseconds of each run
     std::vector<double> times;
     double sum = 0;
     while (times.size() < kLeastRuns || (sum < 1e3 * kMeasureSeconds && times.size() < kMostRuns)) {
       ASSIGN_OR_RETURN(times.emplace_back(), Run(work));
       sum += times.back();
-      std::vector<int64_t> after = engine_.executor().stats().step_nanoseconds;
+      std::vector<int64_t> after = embedder_.executor().stats().step_nanoseconds;
       for (size_t i = 0; i < steps.size(); ++i) steps[i].push_back(after[i] - before[i]);
       before = std::move(after);
     }
@@ -140,17 +141,17 @@ class Bench {
     result.runs = static_cast<int>(times.size());
     result.gmacs = roofline::BatchMultiplyAdds(model_.config(), work.lengths) / result.median * 1e-6;
     for (std::vector<int64_t>& step : steps) result.step_nanoseconds.push_back(Median(step));
-    result.kernels = KernelTimes(engine_.executor().program(), result.step_nanoseconds);
+    result.kernels = KernelTimes(embedder_.executor().program(), result.step_nanoseconds);
     return result;
   }
 
-  int threads() const { return engine_.executor().stats().threads; }
+  int threads() const { return embedder_.executor().stats().threads; }
   const driver::SourceModel& model() const { return model_; }
-  const codegen::Target& target() const { return *engine_.compiled().target; }
+  std::string_view target() const { return embedder_.target(); }
 
  private:
   const driver::SourceModel& model_;
-  driver::Engine& engine_;
+  runtime::Embedder& embedder_;
   std::vector<float> vectors_;
 };
 
@@ -191,7 +192,7 @@ std::string AsJson(const Bench& bench, const BenchFlags& flags, const std::vecto
                     {"runs", m.runs},
                     {"tokens_per_s", 1e3 * static_cast<double>(m.tokens) / m.median},
                     {"gmacs", m.gmacs},
-                    {"target", bench.target().name()},
+                    {"target", bench.target()},
                     {"activations", flags.model.activations},
                     {"kernels", std::move(kernels)}});
   }
@@ -199,9 +200,9 @@ std::string AsJson(const Bench& bench, const BenchFlags& flags, const std::vecto
 }
 
 std::string AsText(const Bench& bench, const BenchFlags& flags, const std::vector<Measurement>& all) {
-  std::string out = fmt::format("{}: target {}, activations {}, {} thread{}\n\n",
-                                Printable(bench.model().file().path()), bench.target().name(),
-                                flags.model.activations, bench.threads(), bench.threads() == 1 ? "" : "s");
+  std::string out =
+      fmt::format("{}: target {}, activations {}, {} thread{}\n\n", Printable(bench.model().file().path()),
+                  bench.target(), flags.model.activations, bench.threads(), bench.threads() == 1 ? "" : "s");
   std::vector<std::vector<std::string>> rows = {
       {"tokens", "documents", "runs", "median ms", "min ms", "max ms", "tokens/s", "gmacs"}};
   for (const Measurement& m : all) {
@@ -258,6 +259,22 @@ Status Serve(Bench& bench) {
 }
 
 // `all` is empty where the machine cannot run the target's code, and the lengths are all there is to say.
+// Compiles and loads for this machine, without the cache.
+Result<std::unique_ptr<runtime::Embedder>> CompileForBench(const std::shared_ptr<driver::SourceModel>& model,
+                                                           const driver::CompileOptions& options,
+                                                           int threads) {
+  RETURN_IF_ERROR(CheckTargetRuns(*options.target));
+  Progress progress;
+  progress.Show("compiling ...");
+  const auto named = [&](Error error) { return NameModel(*model, std::move(error)); };
+  ASSIGN_OR_RETURN(driver::CompiledProgram compiled,
+                   driver::CompileProgram(*model, options).map_error(named));
+  runtime::ExecutorOptions executor;
+  executor.threads = threads;
+  executor.profile = true;
+  return driver::MakeEmbedder(model, std::move(compiled), executor).map_error(named);
+}
+
 Status PrintStudy(const driver::SourceModel& model, const driver::CompileOptions& options,
                   const BenchFlags& flags, const std::vector<Workload>& workloads,
                   const std::vector<Measurement>& all) {
@@ -277,7 +294,7 @@ Status PrintStudy(const driver::SourceModel& model, const driver::CompileOptions
 
 Status RunAll(const BenchFlags& flags) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, flags.model.Options());
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
+  ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
   std::vector<Workload> workloads;
   std::optional<Workload> batch;
   if (!flags.batch.empty()) {
@@ -295,9 +312,9 @@ Status RunAll(const BenchFlags& flags) {
   if (flags.roofline.roofline && !codegen::HostRuns(*options.target))
     return PrintStudy(*model, options, flags, workloads, {});
 
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::Engine> engine,
-                   MakeEngine(*model, options, flags.threads, /*profile=*/true));
-  Bench bench(*model, *engine);
+  ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Embedder> embedder,
+                   CompileForBench(model, options, flags.threads));
+  Bench bench(*model, *embedder);
   if (flags.serve) return Serve(bench);
 
   std::vector<Measurement> all;

@@ -175,7 +175,7 @@ Status Compile(const CompileFlags& flags, std::vector<const codegen::Target*> ta
   for (const std::string& path : {paths.code, paths.header, sidecar ? paths.weights : ""}) {
     RETURN_IF_ERROR(CheckNotAnInput(path, {flags.model.model}));
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
+  ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
   const auto named = [&](Status status) -> Status {
     if (!status) return tl::unexpected(NameModel(*model, status.error()));
     return {};

@@ -85,7 +85,7 @@ Result<std::string> DumpOne(const driver::SourceModel& model, const driver::Comp
 
 Status Dump(const DumpFlags& flags) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, flags.model.Options());
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
+  ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, OpenModel(flags.model.model));
   if (flags.after_all) return DumpAll(*model, options, flags.dir);
   const Result<std::string> text = DumpOne(*model, options, flags);
   if (!text) return tl::unexpected(NameModel(*model, text.error()));

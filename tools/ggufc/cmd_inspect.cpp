@@ -216,7 +216,7 @@ std::string AsJson(const driver::SourceModel& model, const driver::CompileOption
 Status Inspect(const ModelFlags& flags, bool json) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, flags.Options());
   // Warnings are part of the result here.
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(flags.model));
+  ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, driver::SourceModel::Open(flags.model));
   const Result<Inspection> inspection = Gather(*model, options);
   if (!inspection) return tl::unexpected(NameModel(*model, inspection.error()));
   return WriteToStdout(json ? AsJson(*model, options, *inspection) : AsText(*model, options, *inspection));

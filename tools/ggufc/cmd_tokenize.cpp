@@ -16,7 +16,7 @@ constexpr CommandHelp kHelp = {
   ggufc tokenize model.gguf --input lines.txt | head -3)"};
 
 Status Tokenize(const std::string& path, const InputFlags& flags, const std::vector<std::string>& texts) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(path));
+  ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, OpenModel(path));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.Open(texts));
   ASSIGN_OR_RETURN(OutputFile out, OutputFile::Create("-"));
   Encoder encoder(*model, flags);

@@ -104,7 +104,7 @@ Status CheckImage(const Image& image) {
 Status CompareModel(const Image& image, const std::string& path) {
   ASSIGN_OR_RETURN(const auto bytes, image.Get(runtime::SectionKind::kModel));
   ASSIGN_OR_RETURN(const ModelCard info, WithContext(image.name(), runtime::ParseModelCard(bytes)));
-  ASSIGN_OR_RETURN(const std::unique_ptr<driver::SourceModel> model, OpenModel(path));
+  ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, OpenModel(path));
   if (info.numerics_version != driver::kNumericsVersion) {
     return Err(ErrorKind::kMismatch,
                "{}: compiled with numerics version {}, this is {}: fingerprints cannot be compared",

@@ -47,8 +47,8 @@ Result<driver::CompileOptions> ModelFlags::Options() const {
   return options;
 }
 
-Result<std::unique_ptr<driver::SourceModel>> OpenModel(const std::string& path) {
-  ASSIGN_OR_RETURN(std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
+Result<std::shared_ptr<driver::SourceModel>> OpenModel(const std::string& path) {
+  ASSIGN_OR_RETURN(std::shared_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
   for (const std::string& warning : model->warnings()) Warn(fmt::format("{}: {}", path, warning));
   return model;
 }
@@ -61,23 +61,6 @@ Status CheckTargetRuns(const codegen::Target& target) {
   if (codegen::HostRuns(target)) return {};
   return Err("--target {}: this machine cannot run its code (the best it runs is {})", target.name(),
              codegen::NativeTarget().name());
-}
-
-Result<std::unique_ptr<driver::Engine>> MakeEngine(const driver::SourceModel& model,
-                                                   const driver::CompileOptions& options, int threads,
-                                                   bool profile) {
-  RETURN_IF_ERROR(CheckTargetRuns(*options.target));
-  Progress progress;
-  progress.Show("compiling ...");
-  Result<driver::CompiledProgram> compiled = driver::CompileProgram(model, options);
-  if (!compiled) return tl::unexpected(NameModel(model, compiled.error()));
-  runtime::ExecutorOptions executor;
-  executor.threads = threads;
-  executor.profile = profile;
-  Result<std::unique_ptr<driver::Engine>> engine =
-      driver::Engine::Load(model, std::move(*compiled), executor);
-  if (!engine) return tl::unexpected(NameModel(model, engine.error()));
-  return engine;
 }
 
 Error NameModel(const driver::SourceModel& model, Error error) {

@@ -28,15 +28,11 @@ struct ModelFlags {
 };
 
 // Opens the model and prints its warnings.
-Result<std::unique_ptr<driver::SourceModel>> OpenModel(const std::string& path);
+Result<std::shared_ptr<driver::SourceModel>> OpenModel(const std::string& path);
 // Where this user's cache is; empty where the environment does not say.
 std::string CacheFolderOfUser();
 // Whether this machine runs the target's code.
 Status CheckTargetRuns(const codegen::Target& target);
-// Compiles and loads for this machine.
-Result<std::unique_ptr<driver::Engine>> MakeEngine(const driver::SourceModel& model,
-                                                   const driver::CompileOptions& options, int threads,
-                                                   bool profile);
 // Puts the model's path before messages that do not name it.
 Error NameModel(const driver::SourceModel& model, Error error);
 

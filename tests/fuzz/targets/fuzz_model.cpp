@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.normalize = input.TakeBool();
   file.Write(fuzz::ModelWriter(input, /*vocabulary=*/false).Write());
   const std::string start = file.path() + ": ";
-  const Result<std::unique_ptr<driver::SourceModel>> model = driver::SourceModel::Open(file.path());
+  const Result<std::shared_ptr<driver::SourceModel>> model = driver::SourceModel::Open(file.path());
   if (!model) {
     fuzz::RequireMessage(model.error().message, start);
     return 0;
