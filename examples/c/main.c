@@ -1,4 +1,4 @@
-/* Three sentences, and how alike they are: C and a model that was compiled ahead of time.
+/* The similarity of three sentences: C and a model that was compiled ahead of time.
  *
  *   ggufc compile model.gguf -o model
  *   cc main.c model.o $(pkg-config --cflags --libs ggufc-runtime) -o sentences && ./sentences
@@ -15,7 +15,7 @@ static const char* const sentences[COUNT] = {
     "Central banks raised interest rates to slow inflation.",
 };
 
-/* The cosine of two vectors: they have length 1, so it is their product. */
+/* The cosine of two vectors of length 1 is their dot product. */
 static double cosine(const float* a, const float* b) {
   double sum = 0;
   for (size_t i = 0; i < MODEL_DIMS; ++i) sum += (double)a[i] * b[i];

@@ -1,4 +1,4 @@
-// Three sentences, and how alike they are: C++20 and a model that CMake has compiled ahead of time (CMakeLists.txt).
+// The similarity of three sentences: C++20 and a model that CMake has compiled ahead of time (CMakeLists.txt).
 //
 //   cmake -S . -B build -DMODEL=/path/to/model.gguf && cmake --build build && build/sentences
 #include <array>

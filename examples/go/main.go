@@ -1,4 +1,4 @@
-// Three sentences, and how alike they are: Go and a model that was compiled ahead of time. In a folder with this file:
+// The similarity of three sentences: Go and a model that was compiled ahead of time. In a folder with this file:
 //
 //	ggufc compile model.gguf -o model
 //	go build -o sentences main.go && ./sentences

@@ -1,4 +1,4 @@
-// Three sentences, and how alike they are: Rust and a model that was compiled ahead of time.
+// The similarity of three sentences: Rust and a model that was compiled ahead of time.
 //
 //   ggufc compile model.gguf -o model
 //   rustc -O main.rs -o sentences -C link-arg=model.o -L PREFIX/lib -l static=ggufc_runtime && ./sentences

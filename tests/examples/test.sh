@@ -28,8 +28,8 @@ long=$(awk 'END { print FNR }' "$examples/$language"/*.* | sort -n | tail -n 1)
 tail -n 3 "$3/$language.output" | diff "$3/$language.expected" - || { echo "expected the lines with <"; exit 1; }
 
 if [ "$language" = c ]; then
-  # The README shows this example.
-  sed -n '/^#include/,$p' "$examples/c/main.c" | sed 's/^\(.\)/    \1/' >"$3/readme.expected"
-  awk -v lines="$(wc -l <"$3/readme.expected")" '/^    #include/ && !n { n = 1 } n && n <= lines { print; ++n }' \
-    "$here/../../README.md" | diff "$3/readme.expected" - || { echo "README.md shows another main.c"; exit 1; }
+  # docs/ahead_of_time.md shows this example.
+  sed -n '/^#include/,$p' "$examples/c/main.c" | sed 's/^\(.\)/    \1/' >"$3/page.expected"
+  awk -v lines="$(wc -l <"$3/page.expected")" '/^    #include/ && !n { n = 1 } n && n <= lines { print; ++n }' \
+    "$here/../../docs/ahead_of_time.md" | diff "$3/page.expected" - || { echo "docs/ahead_of_time.md shows another main.c"; exit 1; }
 fi

@@ -12,7 +12,10 @@ rm -rf "$work/dest"
 
 for file in bin/ggufc bin/ggufc-opt include/ggufc/ggufc.h include/ggufc/ggufc.hpp lib/libggufc_runtime.a lib/libggufc_main.a \
   lib/cmake/ggufc/ggufcConfig.cmake lib/cmake/ggufc/ggufcConfigVersion.cmake lib/cmake/ggufc/ggufc_add_model.cmake \
-  include/ggufc/ggufc_compiler.h include/ggufc/ggufc_compiler.hpp lib/libggufc.so lib/pkgconfig/ggufc.pc lib/pkgconfig/ggufc-runtime.pc share/man/man1/ggufc.1 share/man/man1/ggufc-opt.1 share/doc/ggufc/README.md; do
+  include/ggufc/ggufc_compiler.h include/ggufc/ggufc_compiler.hpp lib/libggufc.so lib/pkgconfig/ggufc.pc lib/pkgconfig/ggufc-runtime.pc share/man/man1/ggufc.1 share/man/man1/ggufc-opt.1 \
+  share/doc/ggufc/README.md share/doc/ggufc/CHANGELOG.md share/doc/ggufc/CONTRIBUTING.md share/doc/ggufc/SECURITY.md \
+  share/doc/ggufc/LICENSE share/doc/ggufc/NOTICE share/doc/ggufc/THIRD_PARTY_NOTICES.md \
+  share/doc/ggufc/docs/decisions.md; do
   [ -s "$work/prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 # Text files that name the folder they were built or installed in would be wrong elsewhere.
