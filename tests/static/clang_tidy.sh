@@ -6,7 +6,7 @@
 # clang_tidy.sh --self-test        Checks that it finds a mistake, and does not take what it found for passed.
 #
 # CACHE is a folder that remembers what passed, by the contents of a source, of all headers of ours that it includes, and of
-# the checks: a second run takes a second, also in another checkout. With --user-cache FOLDER it is
+# the checks: a second run takes seconds, also in another checkout. With --user-cache FOLDER it is
 # ${XDG_CACHE_HOME:-~/.cache}/ggufc-clang-tidy, or FOLDER where that cannot be written.
 #
 # Two thirds of the time go to the headers of others: to parse them and to walk over their syntax trees, once per source.
