@@ -19,9 +19,7 @@ for tool in clang++-19 cmake ninja; do
   command -v $tool >/dev/null || { echo "fuzz: '$tool' is not on PATH; see docs/fuzzing.md" >&2; exit 1; }
 done
 build=${GGUFC_FUZZ_BUILD:-$PWD/build/fuzz}
-launcher=()
-command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-[ -f "$build/build.ninja" ] || cmake --preset fuzz -B "$build" "${launcher[@]}" >/dev/null
+[ -f "$build/build.ninja" ] || cmake --preset fuzz -B "$build" >/dev/null
 
 known=()
 for file in tests/fuzz/fuzz_*.cpp; do

@@ -5,7 +5,8 @@
 # (preset asan), then what works with threads under ThreadSanitizer (preset tsan). Takes hours on two cores, nearly all of it
 # building and the compilers of the tests; scripts/test.sh runs the --quick part.
 #
-#   --quick   only the folders that read files and texts and need no LLVM, under the first two
+#   --quick   only the folders that read files and texts and need no LLVM, under the first two; a stack then has no line
+#             numbers (preset asan-quick)
 #   --asan    only the first half; --tsan only the second
 # Other options go to ctest, as -R REGEX. Exit status: 0 when all tests passed and no sanitizer complained.
 set -euo pipefail
@@ -15,7 +16,7 @@ halves='asan tsan'
 ctest_options=()
 while [ $# -gt 0 ]; do
   case $1 in
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --quick) quick=1 ;;
     --asan) halves=asan ;;
     --tsan) halves=tsan ;;
@@ -37,18 +38,14 @@ threaded_folders=(support runtime abi driver)
 run() {
   local preset=$1
   shift
-  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" --timeout 3600 "$@"
+  scripts/run_ctest.sh "build/$preset" --timeout 3600 "$@"
 }
 
 if [ $quick = 1 ]; then
   folders=(support ir frontend runtime tokenizer)
-  scripts/build.sh asan --target "${folders[@]/%/_test}"
-  status=0
-  for folder in "${folders[@]}"; do
-    echo "test_sanitizers: $folder"
-    "build/asan/bin/${folder}_test" --gtest_brief=1 || status=1
-  done
-  exit $status
+  scripts/build.sh asan-quick --target "${folders[@]/%/_test}"
+  run asan-quick -L "^($(IFS='|'; echo "${folders[*]}"))\$"
+  exit
 fi
 status=0
 for half in $halves; do
@@ -58,7 +55,7 @@ for half in $halves; do
   else
     scripts/build.sh tsan --target "${threaded_folders[@]/%/_test}"
     run tsan -L '^(support|runtime|abi)$' "${ctest_options[@]}" || status=1
-    run tsan -L '^driver$' -R OneAnswer "${ctest_options[@]}" || status=1
+    build/tsan/bin/driver_test --gtest_filter='OneAnswer*' || status=1
   fi
 done
 exit $status

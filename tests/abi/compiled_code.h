@@ -18,6 +18,7 @@
 #include "runtime/store/image_format.h"
 #include "runtime/store/model_card.h"
 #include "support/check.h"
+#include "test_paths.h"
 
 namespace ggufc::testing {
 
@@ -27,8 +28,6 @@ T Value(Result<T> result) {
   CHECK(result.has_value(), "{}", result.error().message);
   return std::move(*result);
 }
-
-inline std::string DataPath(const std::string& name) { return std::string(GGUFC_TEST_DATA) + "/" + name; }
 
 struct ImageParts {
   runtime::FingerprintBytes fingerprint = {};

@@ -146,7 +146,7 @@ TEST_F(OpenTest, BesideTheProgramComesFirst) {
 // Of code in a shared library, the folder is the library's, whatever the program's is.
 TEST_F(OpenTest, BesideTheSharedLibraryThatHasTheCode) {
   const std::string library = Path("libtiny.so");
-  std::filesystem::copy_file(GGUFC_ABI_MODULE, library);
+  std::filesystem::copy_file(AbiModule(), library);
   void* const module = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(module, nullptr) << dlerror();
   auto* const code = static_cast<ggufc_code*>(dlsym(module, "code_in_module"));

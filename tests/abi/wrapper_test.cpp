@@ -8,6 +8,7 @@
 #include "open_tiny.h"
 #include "runtime/api/ggufc.hpp"
 #include "runtime/api/ggufc_compiler.hpp"
+#include "test_paths.h"
 
 namespace {
 
@@ -109,7 +110,8 @@ TEST(WrapperTest, ErrorsAreExceptions) {
 }
 
 TEST(WrapperTest, CompilesModels) {
-  const char* const path = GGUFC_TEST_DATA "/tiny-q8_0.gguf";
+  const std::string file = ggufc::DataPath("tiny-q8_0.gguf");
+  const char* const path = file.c_str();
   const ggufc::Model model = ggufc::Compile(path, {.threads = 1, .dims = 32, .cache = false});
   EXPECT_EQ(model.dims(), 32u);
   EXPECT_EQ(model.Embed("hello world").size(), 32u);

@@ -15,7 +15,7 @@ void ArtifactTest::Compile(const std::string& model, const std::string& out, con
 std::string ArtifactTest::Link(const std::string& object) const {
   const std::string program = object + ".program";
   const Outcome linked = RunLinker(
-      {GGUFC_CALLER, object, GGUFC_LIBRARIES "/libggufc_runtime.a", "-lm", "-lpthread", "-o", program});
+      {CallerObject(), object, BuildPath("lib/libggufc_runtime.a"), "-lm", "-lpthread", "-o", program});
   EXPECT_EQ(linked.status, 0) << linked.err;
   EXPECT_EQ(linked.err, "");
   return program;

@@ -84,7 +84,8 @@ TEST_F(Linked, HeaderIsStrictC) {
   WriteFile(File("main.c"),
             "#include \"model.h\"\n#include \"model.h\"\nint main(void) {\n"
             "  return model_open(0, 0, 0) == GGUFC_OK && MODEL_DIMS == 128 && MODEL_FINGERPRINT[0];\n}\n");
-  const Arguments common = {"-I" GGUFC_INCLUDE, "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"};
+  const Arguments common = {
+      "-I" + BuildPath("include"), "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"};
   for (const Arguments& language :
        {Arguments{"-x", "c", "-std=c99"}, {"-x", "c", "-std=c17"}, {"-x", "c++", "-std=c++20"}}) {
     Arguments arguments = language;
@@ -112,8 +113,8 @@ int main(void) {
   return differ;
 }
 )");
-  const Outcome linked = RunLinker({"-I" GGUFC_INCLUDE, "-x", "c", File("two.c"), "-x", "none",
-                                    File("model.o"), File("second.o"), GGUFC_LIBRARIES "/libggufc_runtime.a",
+  const Outcome linked = RunLinker({"-I" + BuildPath("include"), "-x", "c", File("two.c"), "-x", "none",
+                                    File("model.o"), File("second.o"), BuildPath("lib/libggufc_runtime.a"),
                                     "-lm", "-lpthread", "-o", File("two")});
   ASSERT_EQ(linked.status, 0) << linked.err;
   const Outcome outcome = RunProgram(File("two"), {});
@@ -146,13 +147,13 @@ TEST_F(Linked, EqualInputGivesEqualBytes) {
     for (const char* folder : {"a", "b"}) {
       // The second time on one processor, which changes how golden vectors are computed.
       Arguments arguments = {
-          GGUFC_BINARY, "compile", model_,          "-o", File(fmt::format("{}/{}", folder, file)),
-          "--emit",     emit,      "--activations", "i8"};
+          GgufcBinary(), "compile", model_,          "-o", File(fmt::format("{}/{}", folder, file)),
+          "--emit",      emit,      "--activations", "i8"};
       const bool one = *folder == 'b';
       if (one) arguments.insert(arguments.begin(), {"-c", "0"});
       const Outcome outcome =
           one ? RunProgram("/usr/bin/taskset", arguments)
-              : RunProgram(GGUFC_BINARY, Arguments(arguments.begin() + 1, arguments.end()));
+              : RunProgram(GgufcBinary(), Arguments(arguments.begin() + 1, arguments.end()));
       ASSERT_EQ(outcome.status, 0) << outcome.err;
     }
   }

@@ -15,6 +15,7 @@
 #include "elf_object.h"
 #include "runtime/api/code.h"
 #include "runtime/store/program_format.h"
+#include "test_paths.h"
 
 namespace ggufc::testing {
 namespace {
@@ -36,7 +37,7 @@ struct Planned {
 
 Planned PlanFor(const std::string& file, ir::Scalar activations) {
   Planned planned;
-  planned.model = Value(driver::SourceModel::Open(std::string(GGUFC_TEST_DATA) + "/" + file));
+  planned.model = Value(driver::SourceModel::Open(DataPath(file)));
   std::vector<const codegen::Target*> targets;
   for (const codegen::Target& target : codegen::Targets()) targets.push_back(&target);
   driver::CompileOptions options;

@@ -139,7 +139,7 @@ TEST_F(ArtifactTest, SharedLibraryExportsItsInterfaceOnly) {
 TEST_F(ArtifactTest, LinkingSaysWhatItLacks) {
   // env(1) sets the variables for one run.
   const auto compile = [&](const std::string& variable, const char* emit) {
-    return RunProgram("/usr/bin/env", {variable, GGUFC_BINARY, "compile", model_, "--emit", emit, "--target",
+    return RunProgram("/usr/bin/env", {variable, GgufcBinary(), "compile", model_, "--emit", emit, "--target",
                                        "generic", "-o", File("out")});
   };
   const Outcome no_compiler = compile("CC=/no/such/cc", "shared");

@@ -95,7 +95,7 @@ TEST_F(Verify, NoArtifacts) {
   ExpectBad({File("empty")}, HasSubstr("empty"));
   WriteFile(File("text"), "hello");
   ExpectBad({File("text")}, HasSubstr(File("text")));
-  ExpectBad({GGUFC_BINARY}, HasSubstr("no model of ggufc"));
+  ExpectBad({GgufcBinary()}, HasSubstr("no model of ggufc"));
   Compile(model_, "tiny", {"--target", "generic"});
   const std::string object = ReadFile(File("tiny.o"));
   std::mt19937_64 random(3);

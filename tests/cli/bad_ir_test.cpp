@@ -183,7 +183,7 @@ class BadIr : public ::testing::TestWithParam<Case> {};
 TEST_P(BadIr, IsRefused) {
   const std::string path = ::testing::TempDir() + "ggufc-bad-" + std::to_string(getpid()) + ".tir";
   WriteFile(path, GetParam().text);
-  const Outcome outcome = RunProgram(GGUFC_OPT_BINARY, {path});
+  const Outcome outcome = RunProgram(GgufcOptBinary(), {path});
   std::remove(path.c_str());
   EXPECT_EQ(outcome.status, 1);
   EXPECT_EQ(outcome.out, "");

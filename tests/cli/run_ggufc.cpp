@@ -99,10 +99,8 @@ Outcome RunProgram(const std::string& binary, const std::vector<std::string>& ar
 
 Outcome RunGgufc(const std::vector<std::string>& arguments, std::string_view standard_input,
                  Stdout standard_output) {
-  return RunProgram(GGUFC_BINARY, arguments, standard_input, standard_output);
+  return RunProgram(GgufcBinary(), arguments, standard_input, standard_output);
 }
-
-std::string DataPath(const std::string& name) { return std::string(GGUFC_TEST_DATA) + "/" + name; }
 
 std::string ReadFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

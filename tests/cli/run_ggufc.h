@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "test_paths.h"
+
 namespace ggufc::testing {
 
 enum class Stdout { kCapture, kClosedPipe, kFullDevice };
@@ -24,7 +26,6 @@ Outcome RunProgram(const std::string& binary, const std::vector<std::string>& ar
 Outcome RunGgufc(const std::vector<std::string>& arguments, std::string_view standard_input = {},
                  Stdout standard_output = Stdout::kCapture);
 
-std::string DataPath(const std::string& name);
 std::string ReadFile(const std::string& path);
 void WriteFile(const std::string& path, std::string_view bytes);
 std::vector<std::string> Lines(const std::string& text);

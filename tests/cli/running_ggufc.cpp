@@ -14,7 +14,8 @@ RunningGgufc::RunningGgufc(const std::vector<std::string>& arguments, const std:
   EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
   out_fd_ = ends[0];
   std::vector<std::string> owned = arguments;
-  owned.insert(owned.begin(), GGUFC_BINARY);
+  const std::string binary = GgufcBinary();
+  owned.insert(owned.begin(), binary);
   std::vector<char*> argv;
   for (std::string& argument : owned) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -26,7 +27,7 @@ RunningGgufc::RunningGgufc(const std::vector<std::string>& arguments, const std:
     dup2(fileno(err_), STDERR_FILENO);
     close(nothing);
     if (prepare) prepare();
-    execv(GGUFC_BINARY, argv.data());
+    execv(binary.c_str(), argv.data());
     _exit(127);
   }
   close(ends[1]);

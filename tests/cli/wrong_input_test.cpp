@@ -61,7 +61,7 @@ TEST_F(WrongInput, OddPathsPrintSafely) {
     EXPECT_THAT(Lines(outcome.err), SizeIs(2)) << "the second says where there is help";
     EXPECT_THAT(outcome.err, AllOf(Not(HasSubstr("\x1b")), HasSubstr("\\x1b[31m")));
   }
-  const Outcome opt = RunProgram(GGUFC_OPT_BINARY, {odd});
+  const Outcome opt = RunProgram(GgufcOptBinary(), {odd});
   EXPECT_THAT(Lines(opt.err), SizeIs(1));
   EXPECT_THAT(opt.err, HasSubstr(shown));
 }
@@ -103,14 +103,14 @@ TEST_F(WrongInput, CommandLine) {
          "--layers: 'two' is not a number from 0 to");
   Expect(2, RunGgufc({"synth", "-o", File("m"), "--seed", "two"}), "--seed: 'two' is not a number");
   Expect(2, RunGgufc({"synth", "-o", File("m"), "--type", "q4_0"}), "'q4_0'");
-  Expect(2, RunProgram(GGUFC_OPT_BINARY, {}), "ggufc-opt: FILE is required");
-  Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--passes", "magic"}), "no pass magic (see --list-passes)");
-  Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--interpret"}), "--interpret needs --ids");
+  Expect(2, RunProgram(GgufcOptBinary(), {}), "ggufc-opt: FILE is required");
+  Expect(2, RunProgram(GgufcOptBinary(), {"-", "--passes", "magic"}), "no pass magic (see --list-passes)");
+  Expect(2, RunProgram(GgufcOptBinary(), {"-", "--interpret"}), "--interpret needs --ids");
   for (const char* list : {"2,x", "-1", ""}) {
-    Expect(2, RunProgram(GGUFC_OPT_BINARY, {"--interpret", "--ids", list, "-"}),
+    Expect(2, RunProgram(GgufcOptBinary(), {"--interpret", "--ids", list, "-"}),
            "is not a list of token ids");
   }
-  Expect(2, RunProgram(GGUFC_OPT_BINARY, {"-", "--seed", "one"}), "--seed: 'one' is not a number");
+  Expect(2, RunProgram(GgufcOptBinary(), {"-", "--seed", "one"}), "--seed: 'one' is not a number");
 }
 
 TEST_F(WrongInput, Documents) {

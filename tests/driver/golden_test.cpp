@@ -33,9 +33,12 @@ TEST_P(GoldenTest, EveryRowOnEveryTargetAndMode) {
   const frontend::GgmlType type = (*model->file().GetTensor("blk.0.attn_q.weight"))->type;
   std::vector<ir::Scalar> modes = {ir::Scalar::kQ16};
   if (type == frontend::GgmlType::Q8_0) modes = {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7};
+  // In replaced form one model is enough: the ops that have intrinsics are tested in both forms in tests/codegen.
+  const std::vector<Build> builds =
+      GetParam() == std::string("tiny-q8_0.gguf") ? BuildsInEveryForm() : AllBuilds();
   for (const ir::Scalar mode : modes) {
     std::vector<std::vector<float>> first;
-    for (const Build& build : AllBuilds()) {
+    for (const Build& build : builds) {
       SCOPED_TRACE(build.Name() + " " + driver::ActivationsName(mode));
       const auto embedder = PoisonedEmbedder(model, CompileFor(*model, build, mode), {.threads = 1});
       std::vector<std::vector<float>> results;
@@ -49,7 +52,7 @@ TEST_P(GoldenTest, EveryRowOnEveryTargetAndMode) {
             << row.ids.size() << " tokens";
       }
       if (first.empty()) first = results;
-      EXPECT_EQ(results, first) << "bits differ from those of " << AllBuilds()[0].Name();
+      EXPECT_EQ(results, first) << "bits differ from those of " << builds[0].Name();
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "driver/loaded_program.h"
 #include "frontend/synth.h"
 #include "support/check.h"
+#include "test_paths.h"
 
 namespace ggufc::testing {
 
@@ -22,8 +23,6 @@ T Value(Result<T> result) {
   CHECK(result.has_value(), "{}", result.error().message);
   return std::move(*result);
 }
-
-inline std::string DataPath(const std::string& name) { return std::string(GGUFC_TEST_DATA) + "/" + name; }
 
 struct Batch {
   std::vector<int32_t> ids;

@@ -15,6 +15,7 @@
 #include "ir/verify/verifier.h"
 #include "model_file.h"
 #include "test_files.h"
+#include "test_paths.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -30,7 +31,7 @@ struct Imported {
 };
 
 Imported ImportGolden(const std::string& name, const ImportOptions& options = {}) {
-  Result<GgufFile> file = GgufFile::Open(GGUFC_TEST_DATA "/" + name);
+  Result<GgufFile> file = GgufFile::Open(DataPath(name));
   EXPECT_TRUE(file);
   Result<Hparams> config = ReadHparams(*file);
   EXPECT_TRUE(config) << config.error().message;
@@ -55,7 +56,7 @@ class GoldenModel : public ::testing::TestWithParam<const char*> {};
 // The references are of double precision too, printed with nine digits: half a unit of the last is 5e-10.
 TEST_P(GoldenModel, ComputesTheReferenceEmbeddings) {
   const Imported model = ImportGolden(GetParam());
-  std::ifstream stream(GGUFC_TEST_DATA "/embeddings.json");
+  std::ifstream stream(DataPath("embeddings.json"));
   const nlohmann::json references = nlohmann::json::parse(stream);
   int compared = 0;
   for (const auto& reference : references) {

@@ -9,6 +9,7 @@
 #include "frontend/gguf/tensor_data.h"
 #include "frontend/tokenizer/vocabulary.h"
 #include "test_files.h"
+#include "test_paths.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -412,7 +413,7 @@ void TouchEverything(const GgufFile& file) {
 }
 
 TEST(HostileFile, Truncated) {
-  const std::string whole = ReadFile(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  const std::string whole = ReadFile(DataPath("tiny-nodense.gguf"));
   const TempDirectory directory;
   const std::string path = directory.File("cut.gguf");
   // Every length in the first 300 bytes, then 600 more spread over the file, the last one a byte short of all
@@ -420,7 +421,7 @@ TEST(HostileFile, Truncated) {
   std::vector<size_t> lengths;
   for (size_t i = 1; i < 300; ++i) lengths.push_back(i);
   for (size_t i = 1; i <= 600; ++i) lengths.push_back(i * (whole.size() - 1) / 600);
-  const Result<GgufFile> intact = GgufFile::Open(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  const Result<GgufFile> intact = GgufFile::Open(DataPath("tiny-nodense.gguf"));
   ASSERT_TRUE(intact);
   const Tensor& last = intact->tensors().back();
   const auto needed = static_cast<size_t>(last.data.data() + last.data.size() - intact->bytes().data());
@@ -434,10 +435,10 @@ TEST(HostileFile, Truncated) {
 }
 
 TEST(HostileFile, RandomlyChanged) {
-  const std::string whole = ReadFile(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  const std::string whole = ReadFile(DataPath("tiny-nodense.gguf"));
   const TempDirectory directory;
   const std::string path = directory.File("changed.gguf");
-  const Result<GgufFile> intact = GgufFile::Open(GGUFC_TEST_DATA "/tiny-nodense.gguf");
+  const Result<GgufFile> intact = GgufFile::Open(DataPath("tiny-nodense.gguf"));
   ASSERT_TRUE(intact);
   const auto header = static_cast<size_t>(intact->tensors()[0].data.data() - intact->bytes().data());
   constexpr uint64_t kSeed = 20240731;

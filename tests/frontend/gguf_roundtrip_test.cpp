@@ -7,6 +7,7 @@
 #include "frontend/gguf/gguf_reader.h"
 #include "frontend/gguf/gguf_writer.h"
 #include "test_files.h"
+#include "test_paths.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -238,7 +239,7 @@ TEST(GgufWriter, Refuses) {
 class GoldenFile : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(GoldenFile, Opens) {
-  const Result<GgufFile> file = GgufFile::Open(std::string(GGUFC_TEST_DATA "/") + GetParam());
+  const Result<GgufFile> file = GgufFile::Open(DataPath(GetParam()));
   ASSERT_TRUE(file) << Message(file);
   EXPECT_EQ(file->GetString("general.architecture").value(), "gemma-embedding");
   const uint32_t dim = file->GetU32("gemma-embedding.embedding_length").value();

@@ -12,6 +12,7 @@
 #include "frontend/tokenizer/token_table.h"
 #include "frontend/tokenizer/vocabulary.h"
 #include "test_files.h"
+#include "test_paths.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -64,7 +65,7 @@ TEST(Synth, LooksLikeAConvertedModel) {
     options.type = type;
     const Result<GgufFile> file = GgufFile::Open(Write(directory, options, "a.gguf"));
     ASSERT_TRUE(file) << file.error().message;
-    const Result<GgufFile> model = GgufFile::Open(std::string(GGUFC_TEST_DATA "/") + golden);
+    const Result<GgufFile> model = GgufFile::Open(DataPath(golden));
     ASSERT_TRUE(model);
     ASSERT_EQ(file->metadata().size(), model->metadata().size());
     for (const MetadataEntry& entry : model->metadata()) {

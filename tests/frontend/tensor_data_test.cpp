@@ -9,6 +9,7 @@
 #include "frontend/gguf/gguf_writer.h"
 #include "support/float_formats.h"
 #include "test_files.h"
+#include "test_paths.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -194,7 +195,7 @@ TEST(TensorData, NonFiniteValuesAreNamed) {
 
 TEST(TensorData, GoldenWeightsAgreeAcrossTypes) {
   // The files hold one model in four types: the coarser ones must be roundings of the f32 one.
-  const auto open = [](const char* name) { return GgufFile::Open(std::string(GGUFC_TEST_DATA "/") + name); };
+  const auto open = [](const char* name) { return GgufFile::Open(DataPath(name)); };
   const Result<GgufFile> exact = open("tiny-f32.gguf");
   ASSERT_TRUE(exact);
   for (const char* name : {"tiny-f16.gguf", "tiny-bf16.gguf", "tiny-q8_0.gguf"}) {

@@ -7,6 +7,7 @@
 
 #include "frontend/gguf/gguf_writer.h"
 #include "test_files.h"
+#include "test_paths.h"
 
 namespace ggufc::frontend {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Vocabulary, OfAGoldenFile) {
-  const Result<GgufFile> file = GgufFile::Open(GGUFC_TEST_DATA "/tiny-q8_0.gguf");
+  const Result<GgufFile> file = GgufFile::Open(DataPath("tiny-q8_0.gguf"));
   ASSERT_TRUE(file);
   const Result<Vocabulary> vocabulary = LoadVocabulary(*file);
   ASSERT_TRUE(vocabulary) << vocabulary.error().message;

@@ -13,11 +13,12 @@
 #include "ir/text/printer.h"
 #include "ir/verify/verifier.h"
 #include "support/os/mapped_file.h"
+#include "test_paths.h"
 
 namespace ggufc::ir {
 
 inline std::string ReadTestFile(const std::string& name) {
-  const Result<MappedFile> file = MappedFile::Open(std::string(GGUFC_TEST_DATA) + "/ir/" + name);
+  const Result<MappedFile> file = MappedFile::Open(DataPath("ir/" + name));
   if (!file) {
     ADD_FAILURE() << file.error().message;
     return {};

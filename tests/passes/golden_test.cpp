@@ -28,15 +28,14 @@
 #include "ir/text/printer.h"
 #include "ir/verify/verifier.h"
 #include "passes/pipeline.h"
+#include "test_paths.h"
 
 namespace ggufc::passes {
 namespace {
 
 constexpr std::string_view kDashes = "// ----\n";
 
-std::filesystem::path GoldenFolder() {
-  return std::filesystem::path(GGUFC_SOURCE_DIR) / "tests/passes/golden";
-}
+std::filesystem::path GoldenFolder() { return SourcePath("tests/passes/golden"); }
 
 std::string ReadFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -26,7 +26,7 @@ namespace ggufc::programs {
 
 struct CheckOptions {
   std::span<const passes::PassInfo> passes = passes::AllPasses();
-  std::vector<testing::Build> builds = testing::AllBuilds();
+  std::vector<testing::Build> builds = testing::BuildsInEveryForm();
   bool code = true;             // false: interpreters only, which is ten times as fast
   bool every_build = false;     // code for all builds, for each program
   std::string folder = "/tmp";  // for a file of weights, whose name does not stay

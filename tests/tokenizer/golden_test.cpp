@@ -12,6 +12,7 @@
 
 #include "frontend/tokenizer/token_table.h"
 #include "reference_bpe.h"
+#include "test_paths.h"
 #include "test_vocabulary.h"
 
 namespace ggufc::runtime {
@@ -22,7 +23,7 @@ class GoldenTest : public testing::Test {
   // Parsing the file takes most of a second, so all tests share one.
   static void SetUpTestSuite() {
     const char* variable = std::getenv("GGUFC_TOKENIZER_JSON");
-    path_ = variable != nullptr ? variable : GGUFC_SOURCE_DIR "/build/cache/tokenizer.json";
+    path_ = variable != nullptr ? std::string(variable) : SourcePath("build/cache/tokenizer.json");
     if (!std::filesystem::exists(path_)) return;
     auto table = frontend::ReadTokenizerJson(path_, 262144);
     ASSERT_TRUE(table) << table.error().message;
@@ -65,7 +66,7 @@ std::unique_ptr<TestVocabulary> GoldenTest::vocabulary_;
 std::unique_ptr<Tokenizer> GoldenTest::tokenizer_;
 
 TEST_F(GoldenTest, EveryRowIsIdentical) {
-  std::ifstream file(GGUFC_TEST_DATA "/gemma3-tokens.json");
+  std::ifstream file(DataPath("gemma3-tokens.json"));
   const auto rows = nlohmann::json::parse(file);
   ASSERT_EQ(rows.size(), 114u);
   for (const auto& row : rows) {
@@ -79,7 +80,7 @@ TEST_F(GoldenTest, TheTablesEncodeTheSameWhereTheyLie) {
   const auto opened = Tokenizer::FromBytes(bytes);
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_EQ(opened->size(), 262144u);
-  std::ifstream file(GGUFC_TEST_DATA "/gemma3-tokens.json");
+  std::ifstream file(DataPath("gemma3-tokens.json"));
   for (const auto& row : nlohmann::json::parse(file)) {
     std::vector<int32_t> ids;
     ASSERT_TRUE(opened->Encode(row["text"].get<std::string>(), ids, {.add_bos = false, .add_eos = false}));
