@@ -127,10 +127,6 @@ void ExpectLeanMicroKernel(const std::string& assembly, const std::string& name,
   }
   if (target.info.sums_in_registers) {
     EXPECT_EQ(all.indexed_operands, 0) << all.Text();
-    // LLVM lets the scaled dots of a block overwrite the dots and moves the sums, once per row and block of 32 k: the core
-    // renames these moves, and without them no time was saved.
-    const int height = std::stoi(name.substr(name.rfind(".h") + 2));
-    EXPECT_LE(all.vector_moves, height) << all.Text();
   } else {
     // A block adds to its result's rows, whose distance is an argument: only they may have an index register.
     for (const std::string& text : all.instructions) {
@@ -140,9 +136,12 @@ void ExpectLeanMicroKernel(const std::string& assembly, const std::string& name,
       }
       EXPECT_FALSE(HasIndexRegister(text)) << text << "\n" << all.Text();
     }
-    if (!sse) {
-      EXPECT_EQ(all.vector_moves, 0) << all.Text();
-    }
+  }
+  // Outside the loop over k one move per row and block of 32 k is left: of a sum, because LLVM lets the scaled dots overwrite
+  // the dots (AVX-512), or of the compensation that both halves of a row's dots start with (AVX2 with packs of four).
+  if (!sse) {
+    const int height = std::stoi(name.substr(name.rfind(".h") + 2));
+    EXPECT_LE(all.vector_moves, height) << all.Text();
   }
 }
 
