@@ -1,6 +1,8 @@
 // The shape of the loops is what keeps LLVM from spilling: the k loop stays rolled, one k-pair (pack 2) or k-quad
 // (pack 4) a turn, the accumulators are its carried values, and rows of the activations are a constant stride apart so
-// that one pointer serves all of them.
+// that one pointer serves all of them. That pointer and the one to the weights are carried too: every operand in memory
+// is a register and a displacement. With an index register, an instruction that reads three vectors is two operations on
+// Intel's cores.
 #include "passes/lower/tile_micro.h"
 
 #include <functional>
@@ -56,22 +58,35 @@ void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
   }
 }
 
-// Takes a turn's number, the pointer to its weights and the carried values; gives the next carried values.
-using Turn = std::function<std::vector<ValueId>(ValueId, ValueId, const std::vector<ValueId>&)>;
+// Where a loop over k reads, and the bytes that a turn advances each pointer by.
+struct Streams {
+  ValueId a, w;
+};
+struct Strides {
+  int64_t a, w;
+};
 
-// A loop over [lo, hi) whose weights lie `stride` bytes apart, from `weights` on. The pointer to them is carried, so that a
-// turn adds to one register; of an index the address would have to be made anew.
-std::vector<ValueId> ForWeights(ir::Builder& b, ValueId lo, ValueId hi, std::vector<ValueId> init,
-                                ValueId weights, int64_t stride, const Turn& turn) {
-  init.push_back(weights);
-  std::vector<ValueId> last = b.For(lo, hi, 1, std::move(init), [&](ValueId i, std::vector<ValueId> carried) {
-    const ValueId pointer = carried.back();
-    carried.pop_back();
-    std::vector<ValueId> next = turn(i, pointer, carried);
-    next.push_back(b.PtrAdd(pointer, b.Index(stride)));
+Streams Advance(ir::Builder& b, const Streams& at, const Strides& by) {
+  return {b.PtrAdd(at.a, b.Index(by.a)), b.PtrAdd(at.w, b.Index(by.w))};
+}
+
+// Takes the pointers of a turn and the carried values; gives the next carried values.
+using Turn = std::function<std::vector<ValueId>(const Streams&, const std::vector<ValueId>&)>;
+
+// A loop over [lo, hi) that carries both pointers. `at` becomes where they are after it.
+std::vector<ValueId> ForStreams(ir::Builder& b, ValueId lo, ValueId hi, std::vector<ValueId> init,
+                                Streams& at, const Strides& strides, const Turn& turn) {
+  init.insert(init.end(), {at.a, at.w});
+  std::vector<ValueId> last = b.For(lo, hi, 1, std::move(init), [&](ValueId, std::vector<ValueId> carried) {
+    const Streams here = {carried.end()[-2], carried.end()[-1]};
+    carried.resize(carried.size() - 2);
+    std::vector<ValueId> next = turn(here, carried);
+    const Streams there = Advance(b, here, strides);
+    next.insert(next.end(), {there.a, there.w});
     return next;
   });
-  last.pop_back();
+  at = {last.end()[-2], last.end()[-1]};
+  last.resize(last.size() - 2);
   return last;
 }
 
@@ -79,13 +94,51 @@ std::vector<ValueId> ForWeights(ir::Builder& b, ValueId lo, ValueId hi, std::vec
 // sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds take ports that the
 // multiplier needs, that is 2 % of a kernel.
 std::vector<ValueId> ForGroups(ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero,
-                               std::vector<ValueId> init, ValueId weights, int64_t stride, const Turn& turn) {
+                               std::vector<ValueId> init, Streams& at, const Strides& strides,
+                               const Turn& turn) {
   const bool first_apart = from_zero && !target.fused_dot;
   if (first_apart) {
-    init = turn(b.Index(0), weights, init);
-    weights = b.PtrAdd(weights, b.Index(stride));
+    init = turn(at, init);
+    at = Advance(b, at, strides);
   }
-  return ForWeights(b, b.Index(first_apart ? 1 : 0), b.Index(groups), std::move(init), weights, stride, turn);
+  return ForStreams(b, b.Index(first_apart ? 1 : 0), b.Index(groups), std::move(init), at, strides, turn);
+}
+
+// Pointers that a loop over blocks carries after its sums: those of the loop over k, and those to the block's scales,
+// each invalid where the operand has no scales per block.
+struct BlockPointers {
+  Streams at;
+  ValueId a_scales, w_scales;
+};
+
+// Takes the pointers of a block, of which it advances `at`, and the carried sums; gives the next sums.
+using BlockTurn = std::function<std::vector<ValueId>(BlockPointers&, const std::vector<ValueId>&)>;
+
+std::vector<ValueId> ForBlocks(ir::Builder& b, ValueId blocks, std::vector<ValueId> sums,
+                               const BlockPointers& first, const Strides& scale_strides,
+                               const BlockTurn& turn) {
+  const size_t count = sums.size();
+  std::vector<ValueId> init = std::move(sums);
+  init.insert(init.end(), {first.at.a, first.at.w});
+  if (first.a_scales.valid()) init.push_back(first.a_scales);
+  if (first.w_scales.valid()) init.push_back(first.w_scales);
+  std::vector<ValueId> last =
+      b.For(b.Index(0), blocks, 1, std::move(init), [&](ValueId, std::vector<ValueId> carried) {
+        BlockPointers here;
+        size_t i = count;
+        here.at = {carried[i], carried[i + 1]};
+        i += 2;
+        if (first.a_scales.valid()) here.a_scales = carried[i++];
+        if (first.w_scales.valid()) here.w_scales = carried[i++];
+        carried.resize(count);
+        std::vector<ValueId> next = turn(here, carried);
+        next.insert(next.end(), {here.at.a, here.at.w});
+        if (first.a_scales.valid()) next.push_back(b.PtrAdd(here.a_scales, b.Index(scale_strides.a)));
+        if (first.w_scales.valid()) next.push_back(b.PtrAdd(here.w_scales, b.Index(scale_strides.w)));
+        return next;
+      });
+  last.resize(count);
+  return last;
 }
 
 }  // namespace
@@ -119,8 +172,7 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
   const int64_t rows = tile.rows, blocks = tile.columns / ir::kQuantBlock;
   const bool quads = tile.pack == 4;
   const int64_t stride = RowStride(tile.activation, tile.columns, tile.pack);
-  const int64_t block_bytes = ir::kQuantBlock * (quads ? 1 : 2);  // of an activation row
-  const int64_t groups = block_bytes / kGroupBytes;
+  const int64_t groups = ir::kQuantBlock * (quads ? 1 : 2) / kGroupBytes;
   const int64_t group_weights = kBlockBytes / groups;  // bytes of the panel that one group reads
   const int64_t scale_offset = RecordScaleOffset(tile.columns, tile.pack);
   const int64_t compensation_offset = RecordCompensationOffset(tile.columns, tile.pack);
@@ -137,28 +189,27 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
   } else {
     for (const ValueId byte : out_bytes) b.Store(b.F32V(0), out, byte);
   }
-  sums = b.For(
-      b.Index(0), b.Index(blocks), 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
-        const ValueId slot = b.Mul(block, b.Index(kFloat));
+  const BlockPointers first = {{a, w}, a, b.PtrAdd(w, b.Index(tile.columns * kPanelColumns))};
+  sums = ForBlocks(
+      b, b.Index(blocks), sums, first, {kFloat, kScaleBytes},
+      [&](BlockPointers& block, const std::vector<ValueId>& carried_sums) {
         std::vector<ValueId> init;
         for (int64_t r = 0; r < rows; ++r) {
           // With weights biased by 128, the record's compensation, -128 times the sum of the activations, starts the sum.
-          init.push_back(quads ? b.Splat(b.Load(ir::I32Type(), a,
-                                                b.Add(slot, b.Index(r * stride + compensation_offset))))
+          init.push_back(quads ? b.Splat(b.Load(ir::I32Type(), block.a_scales,
+                                                b.Index(r * stride + compensation_offset)))
                                : b.I32V(0));
         }
-        const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(block_bytes)));
-        const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(kBlockBytes)));
+        const ValueId block_weights = block.at.w;
         const std::vector<ValueId> dots = ForGroups(
-            b, target, groups, !quads, init, w_base, group_weights,
-            [&](ValueId group, ValueId w_group, const std::vector<ValueId>& carried) {
-              const ValueId a_group = b.PtrAdd(a_base, b.Mul(group, b.Index(kGroupBytes)));
+            b, target, groups, !quads, init, block.at, {kGroupBytes, group_weights},
+            [&](const Streams& group, const std::vector<ValueId>& carried) {
               const ValueId weights =
-                  quads ? b.Load(Type::Vector(Scalar::kU8, 64), w_group, b.Index(0))
-                        : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), w_group, b.Index(0)), ir::I16x32());
+                  quads ? b.Load(Type::Vector(Scalar::kU8, 64), group.w, b.Index(0))
+                        : b.Convert(b.Load(Type::Vector(Scalar::kI8, 32), group.w, b.Index(0)), ir::I16x32());
               std::vector<ValueId> next;
               for (int64_t r = 0; r < rows; ++r) {
-                const ValueId word = b.Splat(b.Load(ir::I32Type(), a_group, b.Index(r * stride)));
+                const ValueId word = b.Splat(b.Load(ir::I32Type(), group.a, b.Index(r * stride)));
                 next.push_back(quads ? b.Emit(dot, {carried[static_cast<size_t>(r)], weights,
                                                     b.Bitcast(word, Type::Vector(Scalar::kI8, 64))})
                                      : b.Emit(dot, {carried[static_cast<size_t>(r)],
@@ -166,15 +217,13 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
               }
               return next;
             });
-        b.If(prefetch, [&] { PrefetchBlock(b, w_base, panel); });
-        const ValueId scales_byte =
-            b.Add(b.Mul(block, b.Index(kScaleBytes)), b.Index(tile.columns * kPanelColumns));
-        const ValueId weight_scales =
-            b.Convert(b.Load(Type::Vector(Scalar::kF16, ir::kLanes), w, scales_byte), ir::F32x16());
+        b.If(prefetch, [&] { PrefetchBlock(b, block_weights, panel); });
+        const ValueId weight_scales = b.Convert(
+            b.Load(Type::Vector(Scalar::kF16, ir::kLanes), block.w_scales, b.Index(0)), ir::F32x16());
         std::vector<ValueId> next_sums;
         for (int64_t r = 0; r < rows; ++r) {
           const size_t row = static_cast<size_t>(r);
-          const ValueId row_scale = b.Load(ir::F32Type(), a, b.Add(slot, b.Index(r * stride + scale_offset)));
+          const ValueId row_scale = b.Load(ir::F32Type(), block.a_scales, b.Index(r * stride + scale_offset));
           const ValueId scale = b.Mul(weight_scales, b.Splat(row_scale));
           const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_bytes[row]);
           const ValueId next = b.Fma(b.Convert(dots[row], ir::F32x16()), scale, sum);
@@ -206,15 +255,15 @@ ir::FunctionId FloatMicroKernel(ir::Module& module, const FloatTile& tile) {
   const ValueId n = function.AddParam(ir::IndexType(), "n");
   ir::Builder b(module, id);
   const std::vector<ValueId> zero(static_cast<size_t>(tile.rows), b.F32V(0));
-  const std::vector<ValueId> sums = ForWeights(
-      b, b.Index(0), n, zero, w, tile.w_stride,
-      [&](ValueId k, ValueId w_k, const std::vector<ValueId>& carried) {
-        ValueId weights = b.Load(Type::Vector(tile.weight, ir::kLanes), w_k, b.Index(0), tile.lanes);
+  Streams at = {a, w};
+  const std::vector<ValueId> sums = ForStreams(
+      b, b.Index(0), n, zero, at, {kFloat, tile.w_stride},
+      [&](const Streams& k, const std::vector<ValueId>& carried) {
+        ValueId weights = b.Load(Type::Vector(tile.weight, ir::kLanes), k.w, b.Index(0), tile.lanes);
         if (tile.weight != Scalar::kF32) weights = b.Convert(weights, ir::F32x16());
-        const ValueId a_k = b.PtrAdd(a, b.Mul(k, b.Index(kFloat)));
         std::vector<ValueId> next;
         for (int r = 0; r < tile.rows; ++r) {
-          const ValueId x = b.Splat(b.Load(ir::F32Type(), a_k, b.Index(r * tile.a_stride)));
+          const ValueId x = b.Splat(b.Load(ir::F32Type(), k.a, b.Index(r * tile.a_stride)));
           next.push_back(b.Fma(x, weights, carried[static_cast<size_t>(r)]));
         }
         return next;
@@ -248,43 +297,43 @@ ir::FunctionId PairMicroKernel(ir::Module& module, const ir::TargetInfo& target,
   } else {
     for (const ValueId byte : out_bytes) b.Store(b.F32V(0), out, byte);
   }
-  sums = b.For(b.Index(0), n, 1, sums, [&](ValueId block, const std::vector<ValueId>& carried_sums) {
-    const ValueId a_base = b.PtrAdd(a, b.Mul(block, b.Index(2 * ir::kQuantBlock)));
-    const ValueId w_base = b.PtrAdd(w, b.Mul(block, b.Index(tile.w_stride)));
-    const std::vector<ValueId> zero(static_cast<size_t>(rows), b.I32V(0));
-    const std::vector<ValueId> dots = ForGroups(
-        b, target, kPairs, true, zero, w_base, kPairBytes,
-        [&](ValueId pair, ValueId w_pair, const std::vector<ValueId>& carried) {
-          const ValueId a_pair = b.PtrAdd(a_base, b.Mul(pair, b.Index(kGroupBytes)));
-          const ValueId weights = b.Load(ir::I16x32(), w_pair, b.Index(0));
-          std::vector<ValueId> next;
-          for (int64_t r = 0; r < rows; ++r) {
-            const ValueId word = b.Splat(b.Load(ir::I32Type(), a_pair, b.Index(r * tile.a_stride)));
-            next.push_back(b.Emit(OpKind::kDotI16,
-                                  {carried[static_cast<size_t>(r)], b.Bitcast(word, ir::I16x32()), weights}));
+  const BlockPointers first = {{a, w}, tile.mix ? b.PtrAdd(a, b.Index(tile.a_scales)) : ValueId(), {}};
+  sums = ForBlocks(
+      b, n, sums, first, {kFloat, 0}, [&](BlockPointers& block, const std::vector<ValueId>& carried_sums) {
+        const std::vector<ValueId> zero(static_cast<size_t>(rows), b.I32V(0));
+        const std::vector<ValueId> dots = ForGroups(
+            b, target, kPairs, true, zero, block.at, {kGroupBytes, kPairBytes},
+            [&](const Streams& pair, const std::vector<ValueId>& carried) {
+              const ValueId weights = b.Load(ir::I16x32(), pair.w, b.Index(0));
+              std::vector<ValueId> next;
+              for (int64_t r = 0; r < rows; ++r) {
+                const ValueId word = b.Splat(b.Load(ir::I32Type(), pair.a, b.Index(r * tile.a_stride)));
+                next.push_back(b.Emit(OpKind::kDotI16, {carried[static_cast<size_t>(r)],
+                                                        b.Bitcast(word, ir::I16x32()), weights}));
+              }
+              return next;
+            });
+        block.at.w = b.PtrAdd(block.at.w, b.Index(tile.w_stride - kPairs * kPairBytes));
+        std::vector<ValueId> next_sums;
+        for (int64_t r = 0; r < rows; ++r) {
+          const size_t row = static_cast<size_t>(r);
+          const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_bytes[row]);
+          const ValueId dot = b.Convert(dots[row], ir::F32x16());
+          ValueId next;
+          if (tile.mix) {
+            const ValueId a_scale = b.Load(ir::F32Type(), block.a_scales, b.Index(r * tile.a_stride));
+            next = b.Fma(dot, b.Splat(a_scale), sum);
+          } else {
+            next = b.Add(sum, dot);
           }
-          return next;
-        });
-    std::vector<ValueId> next_sums;
-    for (int64_t r = 0; r < rows; ++r) {
-      const size_t row = static_cast<size_t>(r);
-      const ValueId sum = carry_sums ? carried_sums[row] : b.Load(ir::F32x16(), out, out_bytes[row]);
-      const ValueId dot = b.Convert(dots[row], ir::F32x16());
-      ValueId next;
-      if (tile.mix) {
-        const ValueId byte = b.Add(b.Mul(block, b.Index(kFloat)), b.Index(r * tile.a_stride + tile.a_scales));
-        next = b.Fma(dot, b.Splat(b.Load(ir::F32Type(), a, byte)), sum);
-      } else {
-        next = b.Add(sum, dot);
-      }
-      if (carry_sums) {
-        next_sums.push_back(next);
-      } else {
-        b.Store(next, out, out_bytes[row]);
-      }
-    }
-    return next_sums;
-  });
+          if (carry_sums) {
+            next_sums.push_back(next);
+          } else {
+            b.Store(next, out, out_bytes[row]);
+          }
+        }
+        return next_sums;
+      });
   const ValueId w_scales = tile.mix ? ValueId() : b.Load(ir::F32x16(), w, b.Index(tile.w_scales));
   for (int64_t r = 0; r < rows && (carry_sums || !tile.mix); ++r) {
     const size_t row = static_cast<size_t>(r);

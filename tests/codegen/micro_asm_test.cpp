@@ -22,7 +22,14 @@ std::string Assembly(const ir::Module& module, const char* target) {
 AsmLoop KLoop(const std::string& assembly) {
   const auto loops = InnermostLoops(assembly, "mk");
   EXPECT_EQ(loops.size(), 1u) << assembly;
-  return loops.empty() ? AsmLoop{} : loops[0];
+  if (loops.empty()) return {};
+  // An instruction of three sources whose operand in memory has an index register is two operations on Intel's cores.
+  EXPECT_EQ(loops[0].indexed_operands, 0) << loops[0].Text();
+  // Instructions of two operands overwrite one, so that SSE copies what it still needs.
+  if (assembly.find("%ymm") != std::string::npos || assembly.find("%zmm") != std::string::npos) {
+    EXPECT_EQ(loops[0].vector_moves, 0) << loops[0].Text();
+  }
+  return loops[0];
 }
 
 MicroShape Shape(const char* target, ir::Scalar activation, int rows = 0) {
@@ -43,7 +50,7 @@ TEST(MicroAsmTest, Avx2MultipliesPairsOf16Bits) {
     EXPECT_EQ(loop.Count({"vpbroadcastd", "(%r", "%ymm"}), 6) << loop.Text();
     EXPECT_EQ(loop.Count({"vpmaddwd", "%ymm"}), 12) << loop.Text();
     EXPECT_EQ(loop.Count({"vpaddd", "%ymm"}), 12) << loop.Text();
-    EXPECT_LE(loop.instructions.size(), 36u) << loop.Text();
+    EXPECT_LE(loop.instructions.size(), 37u) << loop.Text();
     EXPECT_EQ(WholeFunction(assembly, "mk").stack_accesses, 0) << assembly;
   }
 }
@@ -53,7 +60,7 @@ TEST(MicroAsmTest, Avx2MultipliesSevenBits) {
   EXPECT_EQ(loop.Count({"vpmaddubsw", "%ymm"}), 12) << loop.Text();
   EXPECT_EQ(loop.Count({"vpmaddwd", "%ymm"}), 12) << loop.Text();
   EXPECT_EQ(loop.Count({"vpbroadcastd", "(%r", "%ymm"}), 6) << loop.Text();
-  EXPECT_LE(loop.instructions.size(), 50u) << loop.Text();
+  EXPECT_LE(loop.instructions.size(), 51u) << loop.Text();
   // One accumulator has no register (target.cpp): one load and one store a turn.
   EXPECT_LE(loop.stack_accesses, 2) << loop.Text();
   const AsmLoop lower = KLoop(Assembly(MicroModule(Shape("avx2", ir::Scalar::kQ7, 5)), "avx2"));
@@ -61,9 +68,9 @@ TEST(MicroAsmTest, Avx2MultipliesSevenBits) {
 }
 
 TEST(MicroAsmTest, AvxVnniUsesVexDots) {
-  for (const auto& [activation, dot, size] : {std::tuple{ir::Scalar::kQ16, "vpdpwssd", 24u},
-                                              {ir::Scalar::kQ8, "vpdpbusd", 24u},
-                                              {ir::Scalar::kQ7, "vpdpbusd", 24u}}) {
+  for (const auto& [activation, dot, size] : {std::tuple{ir::Scalar::kQ16, "vpdpwssd", 25u},
+                                              {ir::Scalar::kQ8, "vpdpbusd", 25u},
+                                              {ir::Scalar::kQ7, "vpdpbusd", 25u}}) {
     const std::string assembly = Assembly(MicroModule(Shape("avxvnni", activation)), "avxvnni");
     const AsmLoop loop = KLoop(assembly);
     EXPECT_EQ(loop.Count({"{vex}", dot, "%ymm"}), 12) << loop.Text();
@@ -82,7 +89,7 @@ TEST(MicroAsmTest, Avx512BroadcastsFromMemory) {
     EXPECT_EQ(loop.Count({dot, "){1to16}", "%zmm"}), 12) << loop.Text();
     EXPECT_EQ(loop.Count({activation == ir::Scalar::kQ16 ? "vpmovsxbw" : "vmovdqu64", "(%r", "%zmm"}), 1)
         << loop.Text();
-    EXPECT_LE(loop.instructions.size(), 17u) << loop.Text();
+    EXPECT_LE(loop.instructions.size(), 18u) << loop.Text();
     EXPECT_EQ(WholeFunction(assembly, "mk").stack_accesses, 0) << assembly;
   }
 }
@@ -132,7 +139,7 @@ TEST(MicroAsmTest, FloatTilesUseFma) {
 }
 
 TEST(MicroAsmTest, PrefetchCostsOneInstruction) {
-  for (const auto& [target, size] : {std::pair{"avx2", 37u}, {"avxvnni", 25u}, {"avx512vnni", 18u}}) {
+  for (const auto& [target, size] : {std::pair{"avx2", 38u}, {"avxvnni", 26u}, {"avx512vnni", 19u}}) {
     MicroShape shape = Shape(target, ir::Scalar::kQ16);
     shape.prefetch_ahead = shape.panel_bytes();
     const std::string assembly = Assembly(MicroModule(shape), target);

@@ -31,16 +31,17 @@ std::string Squeeze(std::string_view line) {
 
 Body FunctionBody(std::string_view assembly, std::string_view name) {
   Body body;
-  std::istringstream lines{std::string(assembly)};
   const std::string start = std::string(name) + ":";
+  const size_t at = assembly.find("\n" + start);
+  if (at == std::string_view::npos) return body;
+  const size_t end = assembly.find(".Lfunc_end", at);
+  std::istringstream lines{std::string(assembly.substr(at, end == std::string_view::npos ? end : end - at))};
   bool inside = false;
   int alignment = 0;  // of what comes next
   for (std::string line; std::getline(lines, line);) {
     const std::string text = Squeeze(line);
     if (text == start) {
       inside = true;
-    } else if (inside && text.starts_with(".Lfunc_end")) {
-      break;
     } else if (inside && text.ends_with(":")) {
       body.labels[text.substr(0, text.size() - 1)] = {body.instructions.size(), alignment};
     } else if (inside && text.starts_with(".p2align ")) {
@@ -54,19 +55,61 @@ Body FunctionBody(std::string_view assembly, std::string_view name) {
   return body;
 }
 
+bool HasVector(std::string_view text) {
+  return text.find("%xmm") != std::string_view::npos || text.find("%ymm") != std::string_view::npos ||
+         text.find("%zmm") != std::string_view::npos;
+}
+
+// "vmovaps %zmm1, %zmm2": a move without memory or mask whose operands are vector registers.
+bool IsVectorMove(std::string_view text) {
+  constexpr std::string_view kMoves[] = {"movaps", "movups", "movapd", "movupd", "movdqa", "movdqu"};
+  std::string_view name = text.substr(0, text.find(' '));
+  if (name.starts_with('v')) name.remove_prefix(1);
+  return std::ranges::any_of(kMoves, [&](std::string_view move) { return name.starts_with(move); }) &&
+         text.find('(') == std::string_view::npos && text.find('{') == std::string_view::npos;
+}
+
+void Append(AsmLoop& loop, const Body& body, size_t i) {
+  const std::string& text = body.instructions[i];
+  loop.instructions.push_back(text);
+  const bool stack = text.find("(%rsp") != std::string::npos;
+  const bool frame = body.frame_pointer && text.find("(%rbp") != std::string::npos;
+  loop.stack_accesses += stack || frame;
+  loop.indexed_operands += HasVector(text) && HasIndexRegister(text);
+  loop.vector_moves += IsVectorMove(text);
+}
+
 AsmLoop Part(const Body& body, size_t first, size_t last) {
   AsmLoop loop;
-  for (size_t i = first; i < last; ++i) {
-    const std::string& text = body.instructions[i];
-    loop.instructions.push_back(text);
-    const bool stack = text.find("(%rsp") != std::string::npos;
-    const bool frame = body.frame_pointer && text.find("(%rbp") != std::string::npos;
-    loop.stack_accesses += stack || frame;
-  }
+  for (size_t i = first; i < last; ++i) Append(loop, body, i);
   return loop;
 }
 
+struct Range {
+  size_t first, last;
+  int alignment;
+};
+
+// One for each jump back.
+std::vector<Range> Loops(const Body& body) {
+  std::vector<Range> ranges;
+  for (size_t i = 0; i < body.instructions.size(); ++i) {
+    const std::string& text = body.instructions[i];
+    if (text[0] != 'j') continue;
+    const auto label = body.labels.find(text.substr(text.find(' ') + 1));
+    if (label == body.labels.end() || label->second.first > i) continue;
+    ranges.push_back({label->second.first, i + 1, label->second.alignment});
+  }
+  return ranges;
+}
+
 }  // namespace
+
+bool HasIndexRegister(std::string_view instruction) {
+  const size_t open = instruction.find('(');
+  if (open == std::string_view::npos) return false;
+  return instruction.substr(open, instruction.find(')', open) - open).find(',') != std::string_view::npos;
+}
 
 int AsmLoop::Count(std::initializer_list<std::string_view> parts) const {
   return static_cast<int>(
@@ -84,18 +127,7 @@ std::string AsmLoop::Text() const {
 
 std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view name) {
   const Body body = FunctionBody(assembly, name);
-  struct Range {
-    size_t first, last;
-    int alignment;
-  };
-  std::vector<Range> ranges;
-  for (size_t i = 0; i < body.instructions.size(); ++i) {
-    const std::string& text = body.instructions[i];
-    if (text[0] != 'j') continue;
-    const auto label = body.labels.find(text.substr(text.find(' ') + 1));
-    if (label == body.labels.end() || label->second.first > i) continue;
-    ranges.push_back({label->second.first, i + 1, label->second.alignment});
-  }
+  const std::vector<Range> ranges = Loops(body);
   std::vector<AsmLoop> loops;
   for (const Range& range : ranges) {
     const bool holds_another = std::any_of(ranges.begin(), ranges.end(), [&](const Range& other) {
@@ -106,6 +138,17 @@ std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view 
     loops.back().alignment = range.alignment;
   }
   return loops;
+}
+
+AsmLoop AllLoops(std::string_view assembly, std::string_view name) {
+  const Body body = FunctionBody(assembly, name);
+  const std::vector<Range> ranges = Loops(body);
+  AsmLoop all;
+  for (size_t i = 0; i < body.instructions.size(); ++i) {
+    const auto holds = [&](const Range& range) { return range.first <= i && i < range.last; };
+    if (std::ranges::any_of(ranges, holds)) Append(all, body, i);
+  }
+  return all;
 }
 
 AsmLoop WholeFunction(std::string_view assembly, std::string_view name) {

@@ -37,15 +37,14 @@ void EmitTile(Builder& b, const MicroShape& s, ValueId a, ValueId w, ValueId out
   };
   // One block of 32 k: the integer sums, scaled and added to the rows' f32 sums.
   auto block = [&](ValueId i, const std::vector<ValueId>& carried) {
-    const ValueId a_block = b.PtrAdd(a, times(i, kBlock * s.element_bytes()));
-    const ValueId w_block = times(i, block_bytes);
     auto accs = Values(s.rows, [&](int row) {
       if (s.pack == 2) return b.I32V(0);
       return b.Splat(b.Load(ir::I32Type(), a, at(times(i, 4), row * s.row_stride() + s.compensations_at())));
     });
-    accs.push_back(b.PtrAdd(w, w_block));
-    accs = b.For(zero, b.Index(kBlock / s.pack), 1, accs, [&](ValueId j, const std::vector<ValueId>& acc) {
-      const ValueId group = acc.back();
+    accs.push_back(b.PtrAdd(a, times(i, kBlock * s.element_bytes())));
+    accs.push_back(b.PtrAdd(w, times(i, block_bytes)));
+    accs = b.For(zero, b.Index(kBlock / s.pack), 1, accs, [&](ValueId, const std::vector<ValueId>& acc) {
+      const ValueId a_group = acc.end()[-2], group = acc.end()[-1];
       if (s.prefetch_ahead != 0) b.Emit(OpKind::kPrefetch, {group, b.Index(s.prefetch_ahead)});
       ValueId weights;
       if (s.pack == 2) {
@@ -53,11 +52,11 @@ void EmitTile(Builder& b, const MicroShape& s, ValueId a, ValueId w, ValueId out
       } else {
         weights = b.Load(Type::Vector(Scalar::kU8, 64), group, zero);
       }
-      const ValueId a_group = b.PtrAdd(a_block, times(j, 4));
       auto next = Values(s.rows, [&](int row) {
         const ValueId act = b.Load(ir::I32Type(), a_group, b.Index(row * s.row_stride()));
         return dot(acc[static_cast<size_t>(row)], b.Splat(act), weights);
       });
+      next.push_back(b.PtrAdd(a_group, b.Index(4)));
       next.push_back(b.PtrAdd(group, b.Index(group_bytes)));
       return next;
     });
@@ -107,15 +106,17 @@ ir::Module FloatMicroModule(int rows, int64_t k, Scalar weight) {
            [&](Builder& b, const std::vector<ValueId>& params) {
              const Type weights = Type::Vector(weight, ir::kLanes);
              auto init = Values(rows, [&](int) { return b.F32V(0); });
+             init.push_back(params[0]);
              init.push_back(params[1]);
              const auto sums =
-                 b.For(b.Index(0), b.Index(k), 1, init, [&](ValueId i, const std::vector<ValueId>& acc) {
+                 b.For(b.Index(0), b.Index(k), 1, init, [&](ValueId, const std::vector<ValueId>& acc) {
+                   const ValueId a = acc.end()[-2];
                    ValueId w = b.Load(weights, acc.back(), b.Index(0));
                    if (weight != Scalar::kF32) w = b.Convert(w, ir::F32x16());
-                   const ValueId a = b.PtrAdd(params[0], b.Mul(i, b.Index(4)));
                    auto next = Values(rows, [&](int row) {
                      return b.Fma(b.Splat(b.Load(ir::F32Type(), a, b.Index(row * k * 4))), w, acc[row]);
                    });
+                   next.push_back(b.PtrAdd(a, b.Index(4)));
                    next.push_back(b.PtrAdd(acc.back(), b.Index(weights.Bytes())));
                    return next;
                  });
