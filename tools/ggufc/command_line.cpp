@@ -49,6 +49,8 @@ Result<driver::CompileOptions> ModelFlags::Options() const {
 
 Result<std::unique_ptr<driver::SourceModel>> OpenModel(const std::string& path) {
   ASSIGN_OR_RETURN(std::unique_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
+  // For its warnings. That there is none is for those to say who need it.
+  static_cast<void>(model->tokenizer());
   for (const std::string& warning : model->warnings()) Warn(fmt::format("{}: {}", path, warning));
   return model;
 }
