@@ -474,6 +474,11 @@ void TouchEverything(const GgufFile& file) {
     (void)file.GetI32Array(entry.key);
   }
   for (const Tensor& tensor : file.tensors()) {
+    ASSERT_FALSE(tensor.data.empty());
+    volatile uint8_t ends = tensor.data.front();
+    ends = tensor.data.back();
+    (void)ends;
+    if (!IsSupportedType(tensor.type)) continue;
     std::vector<float> row(tensor.row_length());
     DequantizeRow(tensor, 0, row.data());
     DequantizeRow(tensor, tensor.rows() - 1, row.data());
