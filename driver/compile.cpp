@@ -7,6 +7,7 @@
 #include "codegen/object_emitter.h"
 #include "frontend/gguf/tensor_data.h"
 #include "ir/core/numerics.h"
+#include "support/text.h"
 
 namespace ggufc::driver {
 namespace {
@@ -48,6 +49,7 @@ Result<std::shared_ptr<SourceModel>> SourceModel::Read(MappedFile file) {
   std::shared_ptr<SourceModel> model(new SourceModel());
   ASSIGN_OR_RETURN(model->file_, frontend::GgufFile::Read(std::move(file)));
   ASSIGN_OR_RETURN(model->config_, frontend::ReadHparams(model->file_));
+  model->warnings_ = model->config_.warnings;
   return model;
 }
 
@@ -61,7 +63,17 @@ Result<const runtime::Tokenizer*> SourceModel::tokenizer() {
     const runtime::VocabularyView view{vocabulary.pieces,  vocabulary.scores,  vocabulary.types,
                                        vocabulary.bos,     vocabulary.eos,     vocabulary.unknown,
                                        vocabulary.add_bos, vocabulary.add_eos, vocabulary.add_space_prefix};
-    ASSIGN_OR_RETURN(tokenizer_, WithContext(file_.path(), runtime::Tokenizer::Create(view)));
+    runtime::RepeatedPieces repeated;
+    ASSIGN_OR_RETURN(tokenizer_, WithContext(file_.path(), runtime::Tokenizer::Create(view, &repeated)));
+    warnings_.insert(warnings_.end(), vocabulary.warnings.begin(), vocabulary.warnings.end());
+    if (repeated.count > 0) {
+      warnings_.push_back(
+          fmt::format("key 'tokenizer.ggml.tokens': {} of {} tokens have the piece of an earlier one; the "
+                      "first is token {}, "
+                      "with {} of token {}",
+                      repeated.count, vocabulary.pieces.size(), repeated.first,
+                      Quoted(vocabulary.pieces[static_cast<size_t>(repeated.first)]), repeated.earlier));
+    }
   }
   return &*tokenizer_;
 }

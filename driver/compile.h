@@ -36,7 +36,7 @@ namespace ggufc::driver {
 inline constexpr size_t kMaxKernels = 32;
 
 // Raised whenever a bit of an output may change for the same file and options.
-inline constexpr int kNumericsVersion = 2;
+inline constexpr int kNumericsVersion = 3;
 
 // An opened model file. Cheap: tensors are not read.
 class SourceModel {
@@ -46,7 +46,8 @@ class SourceModel {
 
   const frontend::GgufFile& file() const { return file_; }
   const frontend::Hparams& config() const { return config_; }
-  const std::vector<std::string>& warnings() const { return config_.warnings; }
+  // About a file that is accepted; those about the vocabulary come when the tokenizer is made.
+  const std::vector<std::string>& warnings() const { return warnings_; }
   // Made on first use, because a caller with ids needs none: 262,144 pieces take about 50 ms. Not for concurrent calls.
   Result<const runtime::Tokenizer*> tokenizer();
 
@@ -55,6 +56,7 @@ class SourceModel {
   frontend::GgufFile file_;
   frontend::Hparams config_;
   std::optional<runtime::Tokenizer> tokenizer_;
+  std::vector<std::string> warnings_;
 };
 
 struct CompileOptions {

@@ -38,6 +38,9 @@ struct Hparams {
   int64_t output_dim = 0;    // of an embedding that is not cut short
   Pooling pooling = Pooling::kMean;
   std::vector<std::string> warnings;  // about a file that is accepted; whole sentences without the path
+  // The first tensor that the model uses and whose type is not supported, with its type: such a file can be looked
+  // at, but ImportModel refuses it. Empty: there is none.
+  std::string unsupported;
 
   bool IsGlobal(int64_t layer) const { return layer % global_every == global_every - 1; }
   double ThetaOf(int64_t layer) const { return IsGlobal(layer) ? rope_theta_global : rope_theta_local; }
@@ -48,12 +51,13 @@ struct ImportOptions {
   bool normalize = true;  // to length 1, after cutting
 };
 
-// Errors: an unknown architecture, a missing key or tensor, a value outside its limits, a tensor of another
-// shape; the message names file, key or tensor, value and limit.
+// Errors: a file of another kind than a model (an adapter, a projector), an unknown architecture, a missing key or
+// tensor, a value outside its limits, a tensor of another shape; the message names file, key or tensor, value and
+// limit.
 Result<Hparams> ReadHparams(const GgufFile& file);
 
 // `config` is what ReadHparams said of `file`. The module is at the graph stage and verifies; its weights
-// are the file's tensors under their names. Errors: dims above config.output_dim.
+// are the file's tensors under their names. Errors: config.unsupported; dims above config.output_dim.
 Result<ir::Module> ImportModel(const GgufFile& file, const Hparams& config,
                                const ImportOptions& options = {});
 

@@ -141,9 +141,13 @@ class ConfigReader {
       return Err("{}: tensor {} has shape {} ({} is expected)", file_.path(), Quoted(name),
                  ShapeText(tensor->shape()), ShapeText(expected));
     }
-    if (shape.size() == 1 && tensor->type != GgmlType::F32) {
+    if (!IsSupportedType(tensor->type)) {
+      if (config_.unsupported.empty()) {
+        config_.unsupported = fmt::format("tensor {} holds {}", Quoted(name), TypeName(tensor->type));
+      }
+    } else if (shape.size() == 1 && tensor->type != GgmlType::F32) {
       return Err("{}: tensor {} is of type {} (f32 is expected)", file_.path(), Quoted(name),
-                 Traits(tensor->type).name);
+                 TypeName(tensor->type));
     }
     return {};
   }

@@ -1,5 +1,7 @@
 #include "frontend/gguf/gguf_format.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 #include "support/check.h"
@@ -28,19 +30,19 @@ constexpr std::array<ValueTypeRow, kValueTypeCount> kValueTypes = {{
     {"f64", 8},
 }};
 
-// ggml.h, enum ggml_type; 4, 5 and 31 to 38 are retired formats.
-constexpr std::array<std::string_view, 40> kGgmlTypes = {
-    "F32",      "F16",      "Q4_0",    "Q4_1",  "Q4_2",       "Q4_3",       "Q5_0",       "Q5_1",
-    "Q8_0",     "Q8_1",     "Q2_K",    "Q3_K",  "Q4_K",       "Q5_K",       "Q6_K",       "Q8_K",
-    "IQ2_XXS",  "IQ2_XS",   "IQ3_XXS", "IQ1_S", "IQ4_NL",     "IQ3_S",      "IQ2_S",      "IQ4_XS",
-    "I8",       "I16",      "I32",     "I64",   "F64",        "IQ1_M",      "BF16",       "Q4_0_4_4",
-    "Q4_0_4_8", "Q4_0_8_8", "TQ1_0",   "TQ2_0", "IQ4_NL_4_4", "IQ4_NL_4_8", "IQ4_NL_8_8", "MXFP4",
-};
-
-constexpr TypeTraits kF32Traits = {"f32", 1, 4};
-constexpr TypeTraits kF16Traits = {"f16", 1, 2};
-constexpr TypeTraits kQ8_0Traits = {"q8_0", 32, 34};
-constexpr TypeTraits kBF16Traits = {"bf16", 1, 2};
+// By number: ggml.h, enum ggml_type, with the blocks of ggml-common.h. 4, 5, 31 to 33 and 36 to 38 are retired
+// formats, whose blocks ggml no longer knows.
+constexpr std::array<TypeTraits, 42> kGgmlTypes = {{
+    {"f32", 1, 4},      {"f16", 1, 2},        {"q4_0", 32, 18},     {"q4_1", 32, 20},     {"q4_2", 0, 0},
+    {"q4_3", 0, 0},     {"q5_0", 32, 22},     {"q5_1", 32, 24},     {"q8_0", 32, 34},     {"q8_1", 32, 36},
+    {"q2_k", 256, 84},  {"q3_k", 256, 110},   {"q4_k", 256, 144},   {"q5_k", 256, 176},   {"q6_k", 256, 210},
+    {"q8_k", 256, 292}, {"iq2_xxs", 256, 66}, {"iq2_xs", 256, 74},  {"iq3_xxs", 256, 98}, {"iq1_s", 256, 50},
+    {"iq4_nl", 32, 18}, {"iq3_s", 256, 110},  {"iq2_s", 256, 82},   {"iq4_xs", 256, 136}, {"i8", 1, 1},
+    {"i16", 1, 2},      {"i32", 1, 4},        {"i64", 1, 8},        {"f64", 1, 8},        {"iq1_m", 256, 56},
+    {"bf16", 1, 2},     {"q4_0_4_4", 0, 0},   {"q4_0_4_8", 0, 0},   {"q4_0_8_8", 0, 0},   {"tq1_0", 256, 54},
+    {"tq2_0", 256, 66}, {"iq4_nl_4_4", 0, 0}, {"iq4_nl_4_8", 0, 0}, {"iq4_nl_8_8", 0, 0}, {"mxfp4", 32, 17},
+    {"nvfp4", 64, 36},  {"q1_0", 128, 18},
+}};
 
 }  // namespace
 
@@ -56,8 +58,8 @@ uint64_t ValueTypeBytes(ValueType type) {
   return kValueTypes[index].bytes;
 }
 
-bool IsSupportedType(uint32_t type) {
-  switch (static_cast<GgmlType>(type)) {
+bool IsSupportedType(GgmlType type) {
+  switch (type) {
     case GgmlType::F32:
     case GgmlType::F16:
     case GgmlType::Q8_0:
@@ -67,23 +69,20 @@ bool IsSupportedType(uint32_t type) {
   return false;
 }
 
-const TypeTraits& Traits(GgmlType type) {
-  switch (type) {
-    case GgmlType::F32:
-      return kF32Traits;
-    case GgmlType::F16:
-      return kF16Traits;
-    case GgmlType::Q8_0:
-      return kQ8_0Traits;
-    case GgmlType::BF16:
-      return kBF16Traits;
-  }
-  CHECK(false, "tensor type {}", static_cast<uint32_t>(type));
-  return kF32Traits;
+const TypeTraits* FindTraits(GgmlType type) {
+  const auto index = static_cast<uint32_t>(type);
+  return index < kGgmlTypes.size() && kGgmlTypes[index].block_bytes != 0 ? &kGgmlTypes[index] : nullptr;
 }
 
-std::string_view GgmlTypeName(uint32_t type) {
-  return type < kGgmlTypes.size() ? kGgmlTypes[type] : std::string_view("unknown");
+const TypeTraits& Traits(GgmlType type) {
+  const TypeTraits* traits = FindTraits(type);
+  CHECK(traits != nullptr, "tensor type {}", static_cast<uint32_t>(type));
+  return *traits;
+}
+
+std::string TypeName(GgmlType type) {
+  const auto index = static_cast<uint32_t>(type);
+  return index < kGgmlTypes.size() ? std::string(kGgmlTypes[index].name) : fmt::format("type {}", index);
 }
 
 }  // namespace ggufc::frontend

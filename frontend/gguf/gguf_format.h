@@ -70,19 +70,24 @@ constexpr ValueType ValueTypeOf() {
   if constexpr (std::is_same_v<T, double>) return ValueType::kF64;
 }
 
-// The tensor types we compile. A Q8_0 block is an f16 scale d and 32 int8 q: value = d * q.
+// The tensor types we compile. A Q8_0 block is an f16 scale d and 32 int8 q: value = d * q. A tensor that no part of the
+// model uses may have any other number.
 enum class GgmlType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
+inline constexpr std::string_view kSupportedTypes = "f32, f16, bf16 and q8_0";
+// True when the number in a file is one of those above.
+bool IsSupportedType(GgmlType type);
 
 struct TypeTraits {
-  std::string_view name;  // "f32", "f16", "q8_0", "bf16"
+  std::string_view name;  // "f32", "q8_0", "q4_k"
   uint32_t block_size;    // elements in a block
   uint32_t block_bytes;
 };
 
-// True when the number in a file is one of GgmlType.
-bool IsSupportedType(uint32_t type);
+// Of any type of ggml whose blocks are known; null for the rest.
+const TypeTraits* FindTraits(GgmlType type);
+// The same for a type that is known to have them.
 const TypeTraits& Traits(GgmlType type);
-// The name of any type that ggml knows or once knew ("Q4_K"), "unknown" for the rest.
-std::string_view GgmlTypeName(uint32_t type);
+// "q8_0", also of types that ggml has given up; "type 99".
+std::string TypeName(GgmlType type);
 
 }  // namespace ggufc::frontend

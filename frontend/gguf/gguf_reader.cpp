@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 #include "support/text.h"
@@ -241,19 +242,17 @@ class GgufFile::Parser {
     const auto type = Read<uint32_t>();
     const auto offset = Read<uint64_t>();
     if (!type || !offset) return Truncated(context(), "type and offset");
-    if (!IsSupportedType(*type)) {
-      return Err("{}: type {} ({}) is not supported (F32, F16, BF16 and Q8_0 are)", context(),
-                 GgmlTypeName(*type), *type);
-    }
     tensor.type = static_cast<GgmlType>(*type);
-    const TypeTraits& traits = Traits(tensor.type);
-    if (tensor.dims[0] % traits.block_size != 0) {
-      return Err("{}: rows of {} values (type {} needs a multiple of {})", context(), tensor.dims[0],
-                 traits.name, traits.block_size);
-    }
-    uint64_t size = 0;
-    if (MultiplyOverflows(elements / traits.block_size, traits.block_bytes, &size)) {
-      return Err("{}: its size does not fit in 64 bits", context());
+    // Of a type whose blocks are not known: at least one byte. PlaceTensors finds where it ends.
+    uint64_t size = 1;
+    if (const TypeTraits* traits = FindTraits(tensor.type); traits != nullptr) {
+      if (tensor.dims[0] % traits->block_size != 0) {
+        return Err("{}: rows of {} values (type {} needs a multiple of {})", context(), tensor.dims[0],
+                   traits->name, traits->block_size);
+      }
+      if (MultiplyOverflows(elements / traits->block_size, traits->block_bytes, &size)) {
+        return Err("{}: its size does not fit in 64 bits", context());
+      }
     }
     if (*offset % file_.alignment_ != 0) {
       return Err("{}: offset {} is not a multiple of the alignment {}", context(), *offset, file_.alignment_);
@@ -284,11 +283,11 @@ class GgufFile::Parser {
   }
 
   // Each byte of the file belongs to one tensor at most, so that what is made from all of them together is
-  // bounded by the file's size.
-  Status CheckDisjoint() const {
-    std::vector<const Tensor*> by_place;
+  // bounded by the file's size. Tensors whose blocks are not known then get all bytes up to the next one.
+  Status CheckDisjoint() {
+    std::vector<Tensor*> by_place;
     by_place.reserve(file_.tensors_.size());
-    for (const Tensor& tensor : file_.tensors_) by_place.push_back(&tensor);
+    for (Tensor& tensor : file_.tensors_) by_place.push_back(&tensor);
     std::ranges::stable_sort(by_place, {}, [](const Tensor* tensor) { return tensor->data.data(); });
     for (size_t i = 1; i < by_place.size(); ++i) {
       const Tensor& before = *by_place[i - 1];
@@ -298,6 +297,12 @@ class GgufFile::Parser {
       if (before.data.size() <= next - begin) continue;
       return Err("{}: tensors {} (bytes {} to {} of the file) and {} (from byte {} on) overlap", path(),
                  Quoted(before.name), begin, begin + before.data.size() - 1, Quoted(after.name), next);
+    }
+    size_t end = bytes_.size();
+    for (Tensor* tensor : by_place | std::views::reverse) {
+      const auto begin = static_cast<size_t>(tensor->data.data() - bytes_.data());
+      if (FindTraits(tensor->type) == nullptr) tensor->data = bytes_.subspan(begin, end - begin);
+      end = begin;
     }
     return {};
   }

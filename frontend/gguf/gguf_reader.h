@@ -4,7 +4,8 @@
 //
 // The file is untrusted. Open() succeeds only if every length, count, type, offset and size in the header
 // holds; after that no accessor can read outside the mapping. Each error message starts with the path and
-// names the entry and the limit.
+// names the entry and the limit. A tensor may have a type that is not supported (IsSupportedType), of which only
+// the extent is known: only a tensor that is used needs a supported one.
 #pragma once
 
 #include <array>
@@ -35,7 +36,8 @@ struct Tensor {
   GgmlType type = GgmlType::F32;
   uint32_t rank = 0;
   std::array<uint64_t, kMaxRank> dims = {1, 1, 1, 1};
-  std::span<const uint8_t> data;  // aligned to 8 bytes or more
+  // Aligned to 8 bytes or more. Of a type without traits: up to the next tensor or the end of the file.
+  std::span<const uint8_t> data;
 
   std::span<const uint64_t> shape() const { return {dims.data(), rank}; }
   uint64_t row_length() const { return dims[0]; }

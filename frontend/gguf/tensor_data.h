@@ -1,6 +1,8 @@
 // A tensor's values: decoding rows to f32, encoding f32 rows to a tensor type, and a scan for values that are
 // not finite.
 //
+// All of them take tensors of supported types only (IsSupportedType).
+//
 // Decoding is exact: f16, bf16 and q8_0 (f16 scale times int8, 11 + 8 significant bits) all fit in an f32.
 // Encoding rounds to nearest even; q8_0 is ggml's reference: per block d = max|x| / 127, q = round(x / d), d
 // stored as f16.

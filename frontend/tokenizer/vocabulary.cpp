@@ -1,5 +1,6 @@
 #include "frontend/tokenizer/vocabulary.h"
 
+#include <algorithm>
 #include <bitset>
 #include <cmath>
 
@@ -12,6 +13,9 @@ constexpr std::string_view kModel = "tokenizer.ggml.model";
 constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
 constexpr std::string_view kScores = "tokenizer.ggml.scores";
 constexpr std::string_view kTypes = "tokenizer.ggml.token_type";
+constexpr std::string_view kBos = "tokenizer.ggml.bos_token_id";
+constexpr std::string_view kEos = "tokenizer.ggml.eos_token_id";
+constexpr std::string_view kUnknown = "tokenizer.ggml.unknown_token_id";
 
 std::optional<uint8_t> HexDigit(char c) {
   if (c >= '0' && c <= '9') return static_cast<uint8_t>(c - '0');
@@ -86,6 +90,21 @@ Status CheckPieces(const GgufFile& file, const Vocabulary& vocabulary) {
   return {};
 }
 
+// Files whose converter left a key out were made for another beginning or end of a text at times.
+void WarnOfDefaults(const GgufFile& file, Vocabulary& vocabulary) {
+  const auto warn = [&](std::string_view key, uint32_t id, std::string_view use) {
+    if (file.Has(key)) return;
+    vocabulary.warnings.push_back(fmt::format("key {} is missing: token {}, {}, is {}", Quoted(key), id,
+                                              Quoted(vocabulary.pieces[id]), use));
+  };
+  if (vocabulary.add_bos) warn(kBos, vocabulary.bos, "put before each text as BOS");
+  if (vocabulary.add_eos) warn(kEos, vocabulary.eos, "put after each text as EOS");
+  // No byte has two tokens.
+  if (std::ranges::count(vocabulary.types, static_cast<int32_t>(TokenType::kByte)) < 256) {
+    warn(kUnknown, vocabulary.unknown, "taken for characters that no other token has");
+  }
+}
+
 }  // namespace
 
 std::optional<uint8_t> ByteOfPiece(std::string_view piece) {
@@ -109,12 +128,13 @@ Result<Vocabulary> LoadVocabulary(const GgufFile& file) {
   ASSIGN_OR_RETURN(vocabulary.types, file.GetI32Array(kTypes));
   const size_t size = vocabulary.pieces.size();
   RETURN_IF_ERROR(CheckPieces(file, vocabulary));
-  ASSIGN_OR_RETURN(vocabulary.bos, TokenId(file, "tokenizer.ggml.bos_token_id", 1, size));
-  ASSIGN_OR_RETURN(vocabulary.eos, TokenId(file, "tokenizer.ggml.eos_token_id", 2, size));
-  ASSIGN_OR_RETURN(vocabulary.unknown, TokenId(file, "tokenizer.ggml.unknown_token_id", 0, size));
+  ASSIGN_OR_RETURN(vocabulary.bos, TokenId(file, kBos, 1, size));
+  ASSIGN_OR_RETURN(vocabulary.eos, TokenId(file, kEos, 2, size));
+  ASSIGN_OR_RETURN(vocabulary.unknown, TokenId(file, kUnknown, 0, size));
   ASSIGN_OR_RETURN(vocabulary.add_bos, file.GetBoolOr("tokenizer.ggml.add_bos_token", true));
   ASSIGN_OR_RETURN(vocabulary.add_eos, file.GetBoolOr("tokenizer.ggml.add_eos_token", false));
   ASSIGN_OR_RETURN(vocabulary.add_space_prefix, file.GetBoolOr("tokenizer.ggml.add_space_prefix", true));
+  WarnOfDefaults(file, vocabulary);
   return vocabulary;
 }
 

@@ -1,13 +1,15 @@
 // The vocabulary of a SentencePiece-style BPE tokenizer, as a GGUF file holds it (`tokenizer.ggml.*`, model
 // "llama").
 //
-// NORMAL pieces spell a space as U+2581. USER_DEFINED pieces may spell it either way: files converted by
-// llama.cpp have plain spaces there (Gemma's token 138 is two of them), so a matcher has to treat the two
-// spellings as the same character.
+// NORMAL pieces spell a space as U+2581. USER_DEFINED pieces may spell it either way: Gemma's tokenizer.json has
+// U+2581 in them (its token 138 is two), which stands for U+2581 in the text, and llama.cpp's converter writes
+// plain spaces instead. A matcher has to read the two spellings as the first. CONTROL and UNKNOWN pieces are
+// spelled as in the text.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,13 +47,15 @@ struct Vocabulary {
   bool add_bos = true;
   bool add_eos = false;
   bool add_space_prefix = true;
+  std::vector<std::string> warnings;  // ids that were taken by default and matter; without the path
 };
 
 // Checked: the model is "llama"; tokens, scores and token types are there and equally long; 1 to
 // kMaxVocabulary pieces of 1 to kMaxPieceBytes bytes (any bytes: the tokenizer takes text as it comes); special
 // pieces within kMaxSpecialBytes; types known; scores finite; byte tokens well-formed and not repeated; ids in
 // range. Absent ids and flags get llama.cpp's defaults for this kind of tokenizer: bos
-// 1, eos 2, unknown 0, add_bos, not add_eos, add_space_prefix.
+// 1, eos 2, unknown 0, add_bos, not add_eos, add_space_prefix. A default id that texts can get is warned about: BOS and
+// EOS where they are added, unknown where not all bytes have a token.
 Result<Vocabulary> LoadVocabulary(const GgufFile& file);
 
 }  // namespace ggufc::frontend

@@ -142,10 +142,36 @@ class Merger {
   EncodeStats stats_;
 };
 
+// Cuts the special pieces out of `text`, leftmost-longest: appends their ids to `ids` and calls `encode` for each
+// fragment in between that is not empty, in the order of the text.
+template <typename EncodeFragment>
+void CutOutSpecial(const TokenizerTables& tables, std::string_view text, bool control,
+                   std::vector<int32_t>& ids, const EncodeFragment& encode) {
+  size_t begin = 0;
+  const auto encode_until = [&](size_t end) {
+    if (end > begin) encode(text.substr(begin, end - begin));
+  };
+  for (size_t position = 0; position < text.size();) {
+    SpecialMatch match;
+    if (tables.starts_special[static_cast<uint8_t>(text[position])]) {
+      match = tables.MatchSpecial(text.substr(position), control);
+    }
+    if (match.id < 0) {
+      ++position;
+      continue;
+    }
+    encode_until(position);
+    ids.push_back(match.id);
+    position += match.bytes;
+    begin = position;
+  }
+  encode_until(text.size());
+}
+
 }  // namespace
 
-Result<Tokenizer> Tokenizer::Create(const VocabularyView& vocabulary) {
-  ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, BuildTokenizerTables(vocabulary));
+Result<Tokenizer> Tokenizer::Create(const VocabularyView& vocabulary, RepeatedPieces* repeated) {
+  ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, BuildTokenizerTables(vocabulary, repeated));
   ASSIGN_OR_RETURN(Tokenizer tokenizer, FromBytes(bytes));
   tokenizer.storage_ = std::move(bytes);
   return tokenizer;
@@ -168,41 +194,17 @@ Status Tokenizer::Encode(std::string_view text, std::vector<int32_t>& ids, const
   if (text.size() > kMaxTextBytes) {
     return Err("the text has {} bytes (the limit is {})", text.size(), kMaxTextBytes);
   }
-  std::string marked;
-  AppendWithMarks(text, marked);
-  const std::string_view all = marked;
-
   ids.clear();
   if (add_bos) ids.push_back(bos);
   Merger merger(tables_, ids);
-  const bool add_space_prefix = HasFlag(TokenizerHeader::kAddSpacePrefix);
-  // As in llama.cpp, the space prefix goes before every fragment that begins the text or follows a special
-  // piece.
-  std::string prefixed;
-  const auto encode_fragment = [&](std::string_view fragment) {
-    if (fragment.empty()) return;
-    if (add_space_prefix) {
-      prefixed.assign(kSpaceMark).append(fragment);
-      fragment = prefixed;
-    }
-    merger.EncodeFragment(fragment);
-  };
-  size_t begin = 0;
-  for (size_t position = 0; position < all.size();) {
-    SpecialMatch match;
-    if (tables_.starts_special[static_cast<uint8_t>(all[position])]) {
-      match = tables_.MatchSpecial(all.substr(position), options.parse_control);
-    }
-    if (match.id < 0) {
-      ++position;
-      continue;
-    }
-    encode_fragment(all.substr(begin, position - begin));
-    ids.push_back(match.id);
-    position += match.bytes;
-    begin = position;
-  }
-  encode_fragment(all.substr(begin));
+  // The space prefix goes before every fragment that begins the text or follows a piece that was cut out of it.
+  const std::string_view prefix = HasFlag(TokenizerHeader::kAddSpacePrefix) ? kSpaceMark : "";
+  std::string marked;
+  CutOutSpecial(tables_, text, options.parse_control, ids, [&](std::string_view fragment) {
+    marked.assign(prefix);
+    AppendWithMarks(fragment, marked);
+    CutOutSpecial(tables_, marked, false, ids, [&](std::string_view rest) { merger.EncodeFragment(rest); });
+  });
   if (add_eos) ids.push_back(eos);
   if (stats != nullptr) *stats = merger.stats();
   return {};

@@ -1,15 +1,18 @@
 // SentencePiece BPE, the `llama` tokenizer model of GGUF: text in, token ids out.
 //
-//   1. Spaces become U+2581, in the text and in the pieces. No pre-tokenisation, no normalisation.
-//   2. Control, unknown and user-defined pieces are cut out of the text, leftmost-longest (SentencePiece's
-//      prefix matcher; as spaces are marked first, the piece of two marks takes any mix of two spaces and
-//      marks).
-//   3. Each fragment in between starts as characters. The adjacent pair whose joined text is the piece with
-//      the highest score is merged, the leftmost of equals first, until no pair forms a piece.
-//   4. A character that is no piece becomes its UTF-8 bytes' tokens `<0xNN>`, or the unknown token where the
+//   1. Control, unknown and user-defined pieces are cut out of the text as it is, leftmost-longest (the added
+//      tokens of Hugging Face's tokenizers, which are matched before normalisation). A user-defined piece
+//      spells a space as U+2581: the piece of two marks takes two marks, not two spaces.
+//   2. In each fragment in between spaces become U+2581; nothing else is normalised.
+//   3. User-defined pieces are cut out of the fragment again: now the piece of two marks takes any mix of two
+//      spaces and marks. tokenizers has merges for such runs, and they come before all others; a GGUF file has
+//      one score for all user-defined pieces, which cannot say that.
+//   4. What is left starts as characters. The adjacent pair whose joined text is the piece with the highest
+//      score is merged, the leftmost of equals first, until no pair forms a piece.
+//   5. A character that is no piece becomes its UTF-8 bytes' tokens `<0xNN>`, or the unknown token where the
 //      vocabulary lacks one of them. An invalid byte is a character of its own (utf8.h).
 //
-// Step 3 is done piecewise: where no piece has two neighbouring characters side by side, no merge can cross,
+// Step 4 is done piecewise: where no piece has two neighbouring characters side by side, no merge can cross,
 // so the text is cut there. In running text that gives about a word a segment, and a heap that stays in L1; a
 // text that has no such place costs O(n log n) time and O(n) memory.
 #pragma once
@@ -47,8 +50,8 @@ class Tokenizer {
   // The longest text that Encode takes, in bytes. Working memory is at most about 100 bytes a byte of text.
   static constexpr size_t kMaxTextBytes = size_t{1} << 28;
 
-  // Copies what it needs from the view. Errors name the token, its value and the limit.
-  static Result<Tokenizer> Create(const VocabularyView& vocabulary);
+  // Copies what it needs from the view, and fills in `repeated`. Errors name the token, its value and the limit.
+  static Result<Tokenizer> Create(const VocabularyView& vocabulary, RepeatedPieces* repeated = nullptr);
 
   // The tables as bytes (tokenizer_tables.h). The same vocabulary gives the same bytes.
   std::vector<uint8_t> Serialize() const { return {tables_.bytes.begin(), tables_.bytes.end()}; }

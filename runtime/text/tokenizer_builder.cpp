@@ -67,6 +67,8 @@ class TableBuilder {
     return Assemble();
   }
 
+  const RepeatedPieces& repeated() const { return repeated_; }
+
  private:
   std::string_view Piece(int32_t id) const {
     const auto i = static_cast<size_t>(id);
@@ -148,12 +150,47 @@ class TableBuilder {
         }
         slot = (slot + 1) & mask;
       }
-      if (slots[slot].id >= 0) continue;
+      if (slots[slot].id >= 0) {
+        AddRepeated(slots[slot].id, id);
+        continue;
+      }
       slots[slot] = {tag, id};
       longest_piece_ = std::max(longest_piece_, static_cast<uint32_t>(piece.size()));
       AddJoints(piece, joints);
     }
     return {};
+  }
+
+  void AddRepeated(int32_t a, int32_t b) {
+    const auto [earlier, later] = std::minmax(a, b);
+    ++repeated_.count;
+    if (repeated_.first < 0 || later < repeated_.first) repeated_ = {repeated_.count, later, earlier};
+  }
+
+  // Pieces that are both matched whole and made by merges.
+  void FindRepeatedInSlots(std::span<const Slot> slots) {
+    const size_t mask = slots.size() - 1;
+    for (const TrieNode& node : trie_) {
+      if (node.id < 0) continue;
+      const std::string_view piece = Piece(node.id);
+      const uint64_t hash = TokenizerTables::Hash(piece);
+      const uint32_t tag = TokenizerTables::TagOf(hash);
+      size_t slot = hash & mask;
+      // A piece that is there was inserted within kMaxProbes steps.
+      for (size_t probes = 0; probes <= kMaxProbes && slots[slot].id >= 0; ++probes) {
+        if (slots[slot].tag == tag && Piece(slots[slot].id) == piece) {
+          AddRepeated(slots[slot].id, node.id);
+          break;
+        }
+        slot = (slot + 1) & mask;
+      }
+    }
+  }
+
+  // What is looked for in the text: a user-defined piece spells spaces as marks, others are taken literally.
+  std::string_view SpelledInText(int32_t id) const {
+    const auto i = static_cast<size_t>(id);
+    return types_[i] == TokenType::kUserDefined ? Piece(id) : vocabulary_.pieces[i];
   }
 
   static void AddJoints(std::string_view piece, std::span<uint64_t> joints) {
@@ -174,7 +211,7 @@ class TableBuilder {
     for (size_t i = 0; i < types_.size(); ++i) {
       if (IsSpecial(types_[i]) && offsets_[i] != offsets_[i + 1]) sorted.push_back(static_cast<int32_t>(i));
     }
-    std::ranges::stable_sort(sorted, {}, [this](int32_t id) { return Piece(id); });
+    std::ranges::stable_sort(sorted, {}, [this](int32_t id) { return SpelledInText(id); });
     struct Range {
       size_t begin, end, depth;
     };
@@ -184,15 +221,19 @@ class TableBuilder {
     for (size_t node = 0; node < ranges.size(); ++node) {
       auto [begin, end, depth] = ranges[node];
       // Equal pieces lie together, lowest id first.
-      while (begin < end && Piece(sorted[begin]).size() == depth) {
-        if (trie_[node].id < 0) trie_[node].id = sorted[begin];
+      while (begin < end && SpelledInText(sorted[begin]).size() == depth) {
+        if (trie_[node].id < 0) {
+          trie_[node].id = sorted[begin];
+        } else {
+          AddRepeated(trie_[node].id, sorted[begin]);
+        }
         ++begin;
       }
       trie_[node].first_child = static_cast<uint32_t>(trie_.size());
       while (begin < end) {
-        const char label = Piece(sorted[begin])[depth];
+        const char label = SpelledInText(sorted[begin])[depth];
         size_t next = begin + 1;
-        while (next < end && Piece(sorted[next])[depth] == label) ++next;
+        while (next < end && SpelledInText(sorted[next])[depth] == label) ++next;
         ranges.push_back({begin, next, depth + 1});
         trie_.emplace_back();
         trie_labels_.push_back(static_cast<uint8_t>(label));
@@ -228,6 +269,7 @@ class TableBuilder {
                            (size_t{1} << TokenizerTables::kJointBits) / 64);
     std::ranges::fill(slots, Slot());
     RETURN_IF_ERROR(AddSlots(slots, joints));
+    FindRepeatedInSlots(slots);
     header.longest_piece = longest_piece_;
     put(0, std::span(&header, 1));
     put(layout.byte_tokens, byte_tokens_);
@@ -249,12 +291,17 @@ class TableBuilder {
   std::vector<uint8_t> trie_labels_;
   std::string blob_;
   uint32_t longest_piece_ = 0;
+  RepeatedPieces repeated_;
 };
 
 }  // namespace
 
-Result<std::vector<uint8_t>> BuildTokenizerTables(const VocabularyView& vocabulary) {
-  return TableBuilder(vocabulary).Build();
+Result<std::vector<uint8_t>> BuildTokenizerTables(const VocabularyView& vocabulary,
+                                                  RepeatedPieces* repeated) {
+  TableBuilder builder(vocabulary);
+  Result<std::vector<uint8_t>> bytes = builder.Build();
+  if (repeated != nullptr) *repeated = builder.repeated();
+  return bytes;
 }
 
 }  // namespace ggufc::runtime

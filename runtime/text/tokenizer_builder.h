@@ -24,8 +24,19 @@ struct VocabularyView {
   bool add_space_prefix = false;
 };
 
-// The tables as bytes, for TokenizerTables::FromBytes; the same vocabulary gives the same bytes. Errors name
-// the token, its value and the limit. O(bytes of all pieces), save for sorting the special ones.
-Result<std::vector<uint8_t>> BuildTokenizerTables(const VocabularyView& vocabulary);
+// Tokens whose piece an earlier token has. Only the first of equal pieces is ever given; but a control, unknown or
+// user-defined piece and one that merging may produce are each given in their own way. A byte token is no piece of
+// text and repeats none. Two spellings of a space are one.
+struct RepeatedPieces {
+  size_t count = 0;
+  int32_t first = -1;    // the lowest of these tokens
+  int32_t earlier = -1;  // and one before it with the same piece
+};
+
+// The tables as bytes, for TokenizerTables::FromBytes; the same vocabulary gives the same bytes. `repeated`, where it
+// is not null, is filled in. Errors name the token, its value and the limit. O(bytes of all pieces), save for sorting
+// the special ones.
+Result<std::vector<uint8_t>> BuildTokenizerTables(const VocabularyView& vocabulary,
+                                                  RepeatedPieces* repeated = nullptr);
 
 }  // namespace ggufc::runtime

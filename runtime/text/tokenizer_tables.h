@@ -6,9 +6,10 @@
 //   joints    a filter over pairs of adjacent characters (a Bloom filter with one hash): the bit of a pair
 //             that stands side by side in no such piece is clear, save for collisions
 //   trie      the pieces that are matched in the text before BPE, breadth first: the children of a node lie
-//             together, and the nodes' children in the order of the nodes
+//             together, and the nodes' children in the order of the nodes. User-defined pieces with spaces
+//             written as U+2581, control and unknown pieces literally
 //
-// As bytes (version 1, little endian): TokenizerHeader, then byte_tokens, joints, slots, offsets,
+// As bytes (version 2, little endian; in version 1 all pieces of the trie had U+2581 for spaces): TokenizerHeader, then byte_tokens, joints, slots, offsets,
 // merge_orders, types, trie, trie_labels and blob, each from the next multiple of kArrayAlign on. The counts
 // in the header decide where everything is.
 #pragma once
@@ -54,7 +55,7 @@ void AppendWithMarks(std::string_view text, std::string& out);
 
 struct TokenizerHeader {
   static constexpr std::array<char, 8> kMagic = {'G', 'G', 'U', 'F', 'C', 'T', 'O', 'K'};
-  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kVersion = 2;
   enum Flag : uint32_t { kAddBos = 1, kAddEos = 2, kAddSpacePrefix = 4, kAllFlags = 7 };
 
   std::array<char, 8> magic = kMagic;

@@ -1,6 +1,8 @@
 // tokenize, inspect, dump, synth, bench and help.
 #include <gmock/gmock.h>
 
+#include <cstring>
+
 #include "ir/text/parser.h"
 #include "ir/text/printer.h"
 #include "ir/verify/verifier.h"
@@ -10,8 +12,10 @@ namespace ggufc::testing {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class Commands : public CliTest {
@@ -50,6 +54,72 @@ TEST_F(Commands, TokenizeWritesIdsWithBosAndEos) {
   std::string list = ids[0].dump();
   EXPECT_EQ(Run({"embed", model_, "--ids", list.substr(1, list.size() - 2)}),
             Run({"embed", model_, "Hello"}));
+}
+
+// The first tensor of that name in a file gets another type.
+std::string WithTensorType(std::string bytes, std::string_view name, uint32_t type) {
+  size_t at = bytes.find(name) + name.size();
+  uint32_t rank = 0;
+  std::memcpy(&rank, &bytes[at], sizeof rank);
+  at += sizeof rank + rank * sizeof(uint64_t);
+  std::memcpy(&bytes[at], &type, sizeof type);
+  return bytes;
+}
+
+// What cannot be compiled can be looked at.
+TEST_F(Commands, ATypeThatIsNotSupported) {
+  const std::string path = File("m.gguf");
+  WriteFile(path, WithTensorType(ReadFile(model_), "blk.0.attn_q.weight", 99));
+  const std::string text = Run({"inspect", path});
+  EXPECT_THAT(text, HasSubstr("\n  type 99 "));
+  EXPECT_THAT(text, HasSubstr("q8_0"));
+  EXPECT_THAT(
+      text, HasSubstr("Warnings\n  the model cannot be compiled: tensor 'blk.0.attn_q.weight' holds type 99 "
+                      "(f32, f16, bf16 and q8_0 are supported)"));
+  EXPECT_THAT(text, Not(HasSubstr("Compiled for")));
+  const json parsed = json::parse(Run({"inspect", path, "--json"}), nullptr, false);
+  EXPECT_EQ(parsed["tensors"].size(), 95u);
+  EXPECT_TRUE(parsed["compiled"].is_null());
+  size_t found = 0;
+  for (const json& tensor : parsed["tensors"]) {
+    if (tensor["name"] != "blk.0.attn_q.weight") continue;
+    ++found;
+    EXPECT_EQ(tensor["type"], "type 99");
+    EXPECT_GT(tensor["bytes"], 0);
+  }
+  EXPECT_EQ(found, 1u);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"embed", path, "a"}, {"compile", path, "-o", File("out")}}) {
+    const Outcome outcome = RunGgufc(command);
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.err, HasSubstr(path + ": tensor 'blk.0.attn_q.weight' holds type 99"));
+  }
+  // The vocabulary is whole.
+  EXPECT_EQ(Run({"tokenize", path, "Hello"}), Run({"tokenize", model_, "Hello"}));
+}
+
+TEST_F(Commands, WarningsAboutTheVocabulary) {
+  const std::string path = File("m.gguf");
+  std::string bytes = ReadFile(model_);
+  bytes.replace(bytes.find("tokenizer.ggml.bos_token_id"), 27, "tokenizer.ggml.boX_token_id");
+  bytes.replace(bytes.find("<x639>"), 6, "<x638>");
+  WriteFile(path, bytes);
+  const char* const bos =
+      "key 'tokenizer.ggml.bos_token_id' is missing: token 1, '<eos>', is put before each text as BOS";
+  const char* const repeated =
+      "key 'tokenizer.ggml.tokens': 1 of 640 tokens have the piece of an earlier one";
+  const std::string text = Run({"inspect", path});
+  EXPECT_THAT(text, AllOf(HasSubstr(bos), HasSubstr(repeated)));
+  for (int run = 0; run < 2; ++run) {
+    for (const char* command : {"embed", "tokenize"}) {
+      const Outcome outcome = RunGgufc({command, path, "a", "b"});
+      EXPECT_EQ(outcome.status, 0);
+      const std::vector<std::string> lines = Lines(outcome.err);
+      ASSERT_EQ(lines.size(), 2u) << outcome.err;
+      EXPECT_THAT(lines[0], HasSubstr(path + ": " + bos));
+      EXPECT_THAT(lines[1], HasSubstr(path + ": " + repeated));
+    }
+  }
 }
 
 TEST_F(Commands, Inspect) {

@@ -159,6 +159,15 @@ constexpr uint16_t kHalfInfinity = 0x7c00, kHalfNan = 0xfe01, kBFloatInfinity = 
 const Case kCases[] = {
     {"Good", [](M&) {}, ""},
 
+    // Types that are not supported, used and not; other kinds of files.
+    {"TypeUnused", [](M& m) { m.tensors["extra"] = {static_cast<GgmlType>(12), {256, 3}}; }, ""},
+    {"TypeUsed", [](M& m) { m.tensors["blk.0.ffn_down.weight"].type = static_cast<GgmlType>(6); },
+     "tensor 'blk.0.ffn_down.weight' holds q5_0 (f32, f16, bf16 and q8_0 are supported)"},
+    {"TypeOfANorm", [](M& m) { m.tensors["blk.0.ffn_norm.weight"].type = static_cast<GgmlType>(28); },
+     "tensor 'blk.0.ffn_norm.weight' holds f64 (f32, f16, bf16 and q8_0 are supported)"},
+    {"Adapter", Other("general.type", "adapter"), "...the file is an adapter..."},
+    {"Projector", Other("general.type", "mmproj"), "...the file is a multimodal projector..."},
+
     // Numbers, at their limits and beyond.
     {"EpsLeast", Key("attention.layer_norm_rms_epsilon", 1e-12), ""},
     {"EpsBelow", Key("attention.layer_norm_rms_epsilon", 0.9e-12f),

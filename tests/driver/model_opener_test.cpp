@@ -154,6 +154,31 @@ TEST_F(OpenModel, WarningsAreThoseOfAFreshRun) {
   EXPECT_THAT(hit.warnings, ElementsAre(HasSubstr("dense")));
 }
 
+TEST_F(OpenModel, WarningsAboutTheVocabularyAreKept) {
+  const std::string model = Copy("tiny-q8_0.gguf");
+  std::string bytes = ReadAll(model);
+  const std::string key = "tokenizer.ggml.bos_token_id";
+  bytes.replace(bytes.find(key), key.size(), "tokenizer.ggml.boX_token_id");
+  const std::string piece = "<x639>";
+  bytes.replace(bytes.find(piece), piece.size(), "<x638>");
+  WriteAll(model, bytes);
+  const auto expected = ElementsAre(
+      "key 'tokenizer.ggml.bos_token_id' is missing: token 1, '<eos>', is put before each text as BOS",
+      AllOf(HasSubstr("key 'tokenizer.ggml.tokens': 1 of 640 tokens have the piece of an earlier one"),
+            HasSubstr("with '<x638>' of token")));
+  const Ran fresh = Run(model);
+  EXPECT_EQ(fresh.cache, CacheUse::kMiss);
+  const Ran hit = Run(model);
+  EXPECT_EQ(hit.cache, CacheUse::kHit);
+  EXPECT_THAT(hit.warnings, expected);
+  const auto opened = Value(driver::SourceModel::Open(model));
+  EXPECT_THAT(opened->warnings(), IsEmpty());
+  ASSERT_TRUE(opened->tokenizer());
+  EXPECT_THAT(opened->warnings(), expected);
+  ASSERT_TRUE(opened->tokenizer());
+  EXPECT_THAT(opened->warnings(), expected) << "once";
+}
+
 TEST_F(OpenModel, EachOptionHasAnEntryOfItsOwn) {
   const std::vector<std::function<void(driver::CompileOptions&)>> changes = {
       [](driver::CompileOptions&) {},

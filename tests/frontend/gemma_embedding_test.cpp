@@ -171,7 +171,10 @@ std::string Verdict(const std::function<void(ModelFile&)>& change) {
     return config.error().message.substr(path.size() + 2);
   }
   const Result<ir::Module> module = ImportModel(*file, *config);
-  EXPECT_TRUE(module);
+  if (!module) {
+    EXPECT_THAT(module.error().message, ::testing::StartsWith(path + ": "));
+    return module.error().message.substr(path.size() + 2);
+  }
   const Status verified = ir::Verify(*module);
   EXPECT_TRUE(verified) << verified.error().message;
   return fmt::format("{}", fmt::join(config->warnings, "\n"));
@@ -212,6 +215,47 @@ TEST(GemmaEmbedding, Warns) {
                 m.keys.erase("dense_3_feat_out");
               }),
               HasSubstr("no dense modules"));
+}
+
+// A type matters only where the tensor is used, and there it names the tensor.
+TEST(GemmaEmbedding, TypesThatAreNotSupported) {
+  const auto q4_0 = static_cast<GgmlType>(2), i8 = static_cast<GgmlType>(24);
+  EXPECT_EQ(Verdict([&](M& m) { m.tensors["extra"] = {q4_0, {64}}; }), "1 tensors are not used: 'extra'");
+  const char* const supported = " (f32, f16, bf16 and q8_0 are supported)";
+  EXPECT_EQ(Verdict([&](M& m) {
+              m.tensors["blk.0.attn_q.weight"].type = q4_0;
+              m.tensors["dense_3.weight"].type = i8;
+            }),
+            std::string("tensor 'blk.0.attn_q.weight' holds q4_0") + supported);
+  EXPECT_EQ(Verdict([&](M& m) { m.tensors["dense_3.weight"].type = i8; }),
+            std::string("tensor 'dense_3.weight' holds i8") + supported);
+  EXPECT_EQ(Verdict([&](M& m) { m.tensors["token_embd.weight"].type = q4_0; }),
+            std::string("tensor 'token_embd.weight' holds q4_0") + supported);
+  EXPECT_EQ(Verdict([&](M& m) { m.tensors["output_norm.weight"].type = i8; }),
+            std::string("tensor 'output_norm.weight' holds i8") + supported);
+  EXPECT_EQ(Verdict([&](M& m) { m.tensors["blk.0.attn_q.weight"] = {q4_0, {64, 64}}; }),
+            "tensor 'blk.0.attn_q.weight' has shape [64,64] ([64,128] is expected)");
+}
+
+TEST(GemmaEmbedding, OtherKindsOfFilesAreNamed) {
+  const auto of_type = [](const char* type) {
+    return Verdict([=](M& m) { m.other_keys["general.type"] = type; });
+  };
+  EXPECT_EQ(of_type("model"), "");
+  EXPECT_EQ(of_type("adapter"),
+            "key 'general.type': 'adapter': the file is an adapter (LoRA), which changes another file's "
+            "model, not a "
+            "model");
+  EXPECT_EQ(
+      of_type("mmproj"),
+      "key 'general.type': 'mmproj': the file is a multimodal projector, which adds images or sound to a "
+      "language model, not a model");
+  EXPECT_THAT(of_type("imatrix"), HasSubstr("the file is an importance matrix"));
+  EXPECT_EQ(of_type("vocab"), "key 'general.type': 'vocab' ('model' is expected)");
+  EXPECT_EQ(Verdict([](M& m) { m.other_keys["general.type"] = 1u; }),
+            "key 'general.type' is of type u32 (string is expected)");
+  EXPECT_THAT(Verdict([](M& m) { m.architecture = "clip"; }),
+              HasSubstr("key 'general.architecture': 'clip': the file is a multimodal projector"));
 }
 
 TEST(GemmaEmbedding, Refuses) {

@@ -12,7 +12,9 @@
 namespace ggufc::frontend {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST(Vocabulary, OfAGoldenFile) {
   const Result<GgufFile> file = GgufFile::Open(DataPath("tiny-q8_0.gguf"));
@@ -47,11 +49,13 @@ struct Keys {
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>", "a", "<0x41>"};
   std::vector<float> scores = {0, 0, 0, -1, 0};
   std::vector<int32_t> types = {2, 3, 3, 1, 6};
-  std::optional<uint32_t> bos;
+  std::optional<uint32_t> bos, eos, unknown;
+  std::optional<bool> add_bos, add_eos;
   bool with_scores = true;
 };
 
-std::string LoadMessage(const std::function<void(Keys&)>& change) {
+std::string LoadMessage(const std::function<void(Keys&)>& change,
+                        std::vector<std::string>* warnings = nullptr) {
   Keys keys;
   change(keys);
   const TempDirectory directory;
@@ -67,11 +71,24 @@ std::string LoadMessage(const std::function<void(Keys&)>& change) {
   if (keys.bos) {
     EXPECT_TRUE(writer->Add<uint32_t>("tokenizer.ggml.bos_token_id", *keys.bos));
   }
+  if (keys.eos) {
+    EXPECT_TRUE(writer->Add<uint32_t>("tokenizer.ggml.eos_token_id", *keys.eos));
+  }
+  if (keys.unknown) {
+    EXPECT_TRUE(writer->Add<uint32_t>("tokenizer.ggml.unknown_token_id", *keys.unknown));
+  }
+  if (keys.add_bos) {
+    EXPECT_TRUE(writer->Add<bool>("tokenizer.ggml.add_bos_token", *keys.add_bos));
+  }
+  if (keys.add_eos) {
+    EXPECT_TRUE(writer->Add<bool>("tokenizer.ggml.add_eos_token", *keys.add_eos));
+  }
   EXPECT_TRUE(writer->Finish());
   const Result<GgufFile> file = GgufFile::Open(path);
   EXPECT_TRUE(file);
   const Result<Vocabulary> vocabulary = LoadVocabulary(*file);
   if (vocabulary) {
+    if (warnings != nullptr) *warnings = vocabulary->warnings;
     return fmt::format("bos {} eos {} unknown {} {} {} {}", vocabulary->bos, vocabulary->eos,
                        vocabulary->unknown, vocabulary->add_bos, vocabulary->add_eos,
                        vocabulary->add_space_prefix);
@@ -83,6 +100,40 @@ std::string LoadMessage(const std::function<void(Keys&)>& change) {
 TEST(Vocabulary, DefaultsOfAbsentKeys) {
   EXPECT_EQ(LoadMessage([](Keys&) {}), "bos 1 eos 2 unknown 0 true false true");
   EXPECT_EQ(LoadMessage([](Keys& k) { k.bos = 4; }), "bos 4 eos 2 unknown 0 true false true");
+}
+
+TEST(Vocabulary, WarnsOfDefaultsThatTextsGet) {
+  const auto warnings = [](const std::function<void(Keys&)>& change) {
+    std::vector<std::string> all;
+    LoadMessage(change, &all);
+    return all;
+  };
+  const std::string bos =
+      "key 'tokenizer.ggml.bos_token_id' is missing: token 1, '<s>', is put before each text as BOS";
+  const std::string eos =
+      "key 'tokenizer.ggml.eos_token_id' is missing: token 2, '</s>', is put after each text as EOS";
+  const std::string unknown =
+      "key 'tokenizer.ggml.unknown_token_id' is missing: token 0, '<unk>', is taken for characters that no "
+      "other token "
+      "has";
+  EXPECT_THAT(warnings([](Keys&) {}), ElementsAre(bos, unknown));
+  EXPECT_THAT(warnings([](Keys& k) { k.add_bos = true; }), ElementsAre(bos, unknown));
+  EXPECT_THAT(warnings([](Keys& k) { k.add_eos = true; }), ElementsAre(bos, eos, unknown));
+  EXPECT_THAT(warnings([](Keys& k) { k.add_bos = false, k.unknown = 0; }), IsEmpty());
+  EXPECT_THAT(warnings([](Keys& k) { k.bos = 1, k.unknown = 0; }), IsEmpty());
+  EXPECT_THAT(warnings([](Keys& k) { k.add_eos = true, k.bos = 1, k.eos = 2, k.unknown = 0; }), IsEmpty());
+  // Where every byte has a token no text gets the unknown one.
+  EXPECT_THAT(warnings([](Keys& k) {
+                k.bos = 1;
+                k.tokens = {"<unk>", "<s>", "</s>"};
+                k.types = {2, 3, 3};
+                for (int byte = 0; byte < 256; ++byte) {
+                  k.tokens.push_back(fmt::format("<0x{:02X}>", byte));
+                  k.types.push_back(6);
+                }
+                k.scores.assign(k.tokens.size(), 0);
+              }),
+              IsEmpty());
 }
 
 TEST(Vocabulary, Refuses) {

@@ -55,7 +55,8 @@ ReferenceTokenizer::ReferenceTokenizer(const VocabularyView& vocabulary)
       add_space_prefix_(vocabulary.add_space_prefix) {
   for (size_t i = 0; i < types_.size(); ++i) {
     const auto id = static_cast<int32_t>(i);
-    const std::string piece = Marked(vocabulary.pieces[i]);
+    const std::string literal(vocabulary.pieces[i]);
+    const std::string piece = Marked(literal);
     if (piece.empty()) continue;
     switch (static_cast<TokenType>(types_[i])) {
       case TokenType::kByte:
@@ -63,9 +64,12 @@ ReferenceTokenizer::ReferenceTokenizer(const VocabularyView& vocabulary)
         break;
       case TokenType::kControl:
       case TokenType::kUnknown:
+        added_.try_emplace(literal, id);
+        longest_added_ = std::max(longest_added_, literal.size());
+        break;
       case TokenType::kUserDefined:
-        special_.try_emplace(piece, id);
-        longest_special_ = std::max(longest_special_, piece.size());
+        added_.try_emplace(piece, id);
+        longest_added_ = std::max(longest_added_, piece.size());
         break;
       default:
         mergeable_.try_emplace(piece, id);
@@ -73,33 +77,44 @@ ReferenceTokenizer::ReferenceTokenizer(const VocabularyView& vocabulary)
   }
 }
 
-std::vector<int32_t> ReferenceTokenizer::Encode(std::string_view text, bool parse_control) const {
-  const std::string marked = Marked(text);
-  std::vector<int32_t> ids;
-  std::string fragment;
-  const auto flush = [&] {
-    if (fragment.empty()) return;
-    if (add_space_prefix_) fragment.insert(0, "\u2581");
-    EncodeFragment(fragment, ids);
-    fragment.clear();
-  };
-  for (size_t position = 0; position < marked.size();) {
-    int32_t special = -1;
-    size_t length = std::min(longest_special_, marked.size() - position);
-    for (; length > 0 && special < 0; --length) {
-      const auto found = special_.find(marked.substr(position, length));
-      if (found == special_.end()) continue;
-      const auto type = static_cast<TokenType>(types_[static_cast<size_t>(found->second)]);
-      if (!parse_control && type != TokenType::kUserDefined) continue;
-      special = found->second;
-      flush();
-      ids.push_back(special);
+// The text in parts: an added piece and its id, or text between two of them and -1.
+std::vector<std::pair<std::string, int32_t>> ReferenceTokenizer::Split(const std::string& text,
+                                                                       bool control) const {
+  std::vector<std::pair<std::string, int32_t>> parts;
+  for (size_t position = 0; position < text.size();) {
+    bool found = false;
+    for (size_t length = std::min(longest_added_, text.size() - position); length > 0 && !found; --length) {
+      const auto it = added_.find(text.substr(position, length));
+      if (it == added_.end()) continue;
+      const auto type = static_cast<TokenType>(types_[static_cast<size_t>(it->second)]);
+      if (!control && type != TokenType::kUserDefined) continue;
+      parts.emplace_back(*it);
       position += length;
-      break;
+      found = true;
     }
-    if (special < 0) fragment += marked[position++];
+    if (found) continue;
+    if (parts.empty() || parts.back().second >= 0) parts.emplace_back("", -1);
+    parts.back().first += text[position++];
   }
-  flush();
+  return parts;
+}
+
+std::vector<int32_t> ReferenceTokenizer::Encode(std::string_view text, bool parse_control) const {
+  std::vector<int32_t> ids;
+  for (const auto& [raw, raw_id] : Split(std::string(text), parse_control)) {
+    if (raw_id >= 0) {
+      ids.push_back(raw_id);
+      continue;
+    }
+    const std::string normalized = Marked((add_space_prefix_ ? " " : "") + raw);
+    for (const auto& [part, id] : Split(normalized, false)) {
+      if (id >= 0) {
+        ids.push_back(id);
+      } else {
+        EncodeFragment(part, ids);
+      }
+    }
+  }
   return ids;
 }
 

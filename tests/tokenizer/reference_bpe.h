@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "runtime/text/tokenizer.h"
@@ -21,14 +22,15 @@ class ReferenceTokenizer {
   std::vector<int32_t> Encode(std::string_view text, bool parse_control = true) const;
 
  private:
+  std::vector<std::pair<std::string, int32_t>> Split(const std::string& text, bool control) const;
   void EncodeFragment(const std::string& fragment, std::vector<int32_t>& ids) const;
 
   std::unordered_map<std::string, int32_t> mergeable_;
-  std::unordered_map<std::string, int32_t> special_;
+  std::unordered_map<std::string, int32_t> added_;  // as they are looked for in the text
   std::map<int, int32_t> bytes_;
   std::vector<float> scores_;
   std::vector<int32_t> types_;
-  size_t longest_special_ = 0;
+  size_t longest_added_ = 0;
   int32_t unknown_;
   bool add_space_prefix_;
 };

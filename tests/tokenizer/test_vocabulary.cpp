@@ -36,7 +36,7 @@ TestVocabulary BasicVocabulary(bool bytes) {
 }
 
 TestVocabulary RandomVocabulary(std::mt19937_64& random) {
-  static constexpr std::string_view kAlphabet[] = {"a", "b", "é", "日", "▁", "\n"};
+  static constexpr std::string_view kAlphabet[] = {"a", "b", "é", "日", "▁", "\n", " "};
   const auto below = [&](uint64_t limit) { return random() % limit; };
   TestVocabulary v = BasicVocabulary(below(2) == 0);
   v.options.add_space_prefix = below(4) == 0;

@@ -155,8 +155,8 @@ TEST(TokenizerTables, EveryFieldOutOfRangeIsAnError) {
   };
   const Case cases[] = {
       {0, 0, "header: no tokenizer tables"},
-      {8, 0, "header: version 0 (this program reads 1)"},
-      {8, 2, "header: version 2 (this program reads 1)"},
+      {8, 1, "header: version 1 (this program reads 2)"},
+      {8, 3, "header: version 3 (this program reads 2)"},
       {12, 8, "header: flags 0x8"},
       {16, 273, "header: BOS is token 273 of 273"},
       {16, kNoToken, "header: BOS is token 4294967295 of 273"},

@@ -1,6 +1,7 @@
 // The tokenizer's rules one by one on vocabularies of a few pieces, and against the reference on random ones.
 #include "runtime/text/tokenizer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -168,6 +169,40 @@ TEST(Tokenizer, SpacesInUserDefinedPieces) {
   }
 }
 
+// Literal marks are cut out of the text before spaces become marks, so that a run of both is cut in two.
+TEST(Tokenizer, LiteralMarksComeBeforeSpaces) {
+  for (const char* spelling : {"  ", "▁▁"}) {
+    TestVocabulary v = BasicVocabulary();
+    const auto a = v.Add("a"), mark = v.Add("▁"), word = v.Add("▁a", -1);
+    const auto two = v.Add(spelling, 0, TokenType::kUserDefined);
+    const auto three = v.Add("▁▁▁", 0, TokenType::kUserDefined);
+    const Tokenizer tokenizer = Make(v);
+    EXPECT_THAT(Encode(tokenizer, "▁▁ a"), ElementsAre(two, word));
+    EXPECT_THAT(Encode(tokenizer, " ▁▁a"), ElementsAre(mark, two, a));
+    EXPECT_THAT(Encode(tokenizer, "▁▁  a"), ElementsAre(two, two, a));
+    EXPECT_THAT(Encode(tokenizer, "  ▁▁"), ElementsAre(two, two));
+    EXPECT_THAT(Encode(tokenizer, "▁  a"), ElementsAre(three, a)) << "one mark is no piece";
+    EXPECT_THAT(Encode(tokenizer, "▁▁▁ a"), ElementsAre(three, word));
+    EXPECT_THAT(Encode(tokenizer, "▁ ▁a"), ElementsAre(three, a));
+    EXPECT_THAT(Encode(tokenizer, "   a"), ElementsAre(three, a));
+  }
+}
+
+// Control and unknown pieces are found as they are spelled, user-defined ones with either spelling of a space.
+TEST(Tokenizer, SpacesInControlPiecesAreLiteral) {
+  TestVocabulary v = BasicVocabulary(false);
+  const auto byte = v.AddByteTokens();
+  const auto a = v.Add("a"), mark = v.Add("▁");
+  const auto spaced = v.Add("<a a>", 0, TokenType::kControl), marked = v.Add("<a▁b>", 0, TokenType::kControl);
+  const auto tag = v.Add("a a", 0, TokenType::kUserDefined);
+  const Tokenizer tokenizer = Make(v);
+  EXPECT_THAT(Encode(tokenizer, "<a a>"), ElementsAre(spaced));
+  EXPECT_THAT(Encode(tokenizer, "<a▁a>"), ElementsAre(byte + '<', tag, byte + '>'));
+  EXPECT_THAT(Encode(tokenizer, "<a a>", {.parse_control = false}), ElementsAre(byte + '<', tag, byte + '>'));
+  EXPECT_THAT(Encode(tokenizer, "<a▁b>"), ElementsAre(marked));
+  EXPECT_THAT(Encode(tokenizer, "<a b>"), ElementsAre(byte + '<', a, mark, byte + 'b', byte + '>'));
+}
+
 TEST(Tokenizer, BosAndEos) {
   TestVocabulary v = BasicVocabulary();
   const auto a = v.Add("a");
@@ -210,6 +245,38 @@ TEST(Tokenizer, TheFirstOfEqualPiecesCounts) {
   v.Add("a");
   v.Add("<t>", 0, TokenType::kUserDefined);
   EXPECT_THAT(Encode(Make(v), "a<t>"), ElementsAre(a, tag));
+}
+
+TEST(Tokenizer, RepeatedPiecesAreCounted) {
+  const auto repeated = [](TestVocabulary& v) {
+    RepeatedPieces pieces;
+    EXPECT_TRUE(Tokenizer::Create(v.View(), &pieces));
+    return fmt::format("{}: {} of {}", pieces.count, pieces.first, pieces.earlier);
+  };
+  TestVocabulary v = BasicVocabulary();  // 0 to 258
+  EXPECT_EQ(repeated(v), "0: -1 of -1");
+  v.Add("a");
+  v.Add("<0x41>");  // a byte token is no text
+  v.Add("");
+  v.Add("", 0, TokenType::kUserDefined);
+  EXPECT_EQ(repeated(v), "0: -1 of -1");
+  v.Add("<t>", 0, TokenType::kUserDefined);
+  v.Add("b");
+  v.Add("<t>", 0, TokenType::kControl);
+  EXPECT_EQ(repeated(v), "1: 265 of 263");
+  v.Add("a");
+  v.Add("a", -1, TokenType::kUnused);
+  EXPECT_EQ(repeated(v), "3: 265 of 263");
+  // One that is matched whole and made by merges too, whatever comes first.
+  v.types[264] = static_cast<int32_t>(TokenType::kUserDefined);
+  v.Add("b");
+  EXPECT_EQ(repeated(v), "4: 265 of 263");
+  v.pieces[260] = "</s>";
+  EXPECT_EQ(repeated(v), "5: 260 of 2");
+  v = BasicVocabulary();
+  v.Add("▁▁");
+  v.Add("  ", 0, TokenType::kUserDefined);
+  EXPECT_EQ(repeated(v), "1: 260 of 259");
 }
 
 TEST(Tokenizer, EmptyPiecesAreNeverProduced) {

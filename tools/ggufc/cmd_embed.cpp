@@ -152,12 +152,7 @@ Result<std::unique_ptr<driver::ModelOpener>> OpenThroughCache(const EmbedFlags& 
   if (!flags.no_cache) options.cache_folder = CacheFolderOfUser();
   options.hash_file = flags.stats;  // for the fingerprint
   options.warn = [](std::string_view message) { Warn(message); };
-  ASSIGN_OR_RETURN(std::unique_ptr<driver::ModelOpener> model,
-                   driver::ModelOpener::Open(flags.model.model, std::move(options)));
-  for (const std::string& warning : model->warnings()) {
-    Warn(fmt::format("{}: {}", flags.model.model, warning));
-  }
-  return model;
+  return driver::ModelOpener::Open(flags.model.model, std::move(options));
 }
 
 Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(driver::ModelOpener& model, const EmbedFlags& flags) {
@@ -175,7 +170,20 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
   RETURN_IF_ERROR(CheckNotAnInput(flags.output.path, {flags.model.model, flags.input.input}));
   ASSIGN_OR_RETURN(const std::unique_ptr<driver::ModelOpener> model, OpenThroughCache(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
-  Encoder encoder([&] { return model->tokenizer(); }, {model->vocab(), model->context_length()}, flags.input);
+  size_t warned = 0;
+  const auto warn_about_model = [&] {
+    for (; warned < model->warnings().size(); ++warned) {
+      Warn(fmt::format("{}: {}", flags.model.model, model->warnings()[warned]));
+    }
+  };
+  warn_about_model();
+  // The tokenizer is made when the first text asks for it, and has warnings of its own.
+  const auto tokenizer = [&] {
+    const Result<const runtime::Tokenizer*> made = model->tokenizer();
+    warn_about_model();
+    return made;
+  };
+  Encoder encoder(tokenizer, {model->vocab(), model->context_length()}, flags.input);
   const bool truncate = flags.output.truncate();
   Totals totals;
   Batch batch;

@@ -26,8 +26,15 @@ constexpr CommandHelp kHelp = {"inspect", "MODEL [options]",
 
 struct TensorSum {
   int64_t count = 0;
-  int64_t elements = 0;
+  int64_t elements = 0;  // at most INT64_MAX: shapes of types that are not known say what they like
   int64_t bytes = 0;
+
+  void Add(const frontend::Tensor& tensor) {
+    ++count;
+    const uint64_t room = static_cast<uint64_t>(INT64_MAX - elements);
+    elements += static_cast<int64_t>(std::min(room, tensor.elements()));
+    bytes += static_cast<int64_t>(tensor.data.size());
+  }
 };
 
 struct KernelRow {
@@ -43,6 +50,7 @@ struct Inspection {
   std::vector<std::pair<std::string, std::string>> config;
   std::vector<KernelRow> kernels;
   std::map<std::string, int64_t> packed;  // bytes by kind
+  bool compiles = false;                  // otherwise there are no kernels and no program
   driver::BuiltProgram built;
   std::string fingerprint;
   std::vector<std::string> warnings;
@@ -73,13 +81,22 @@ const char* KindName(runtime::PackJob::Kind kind) {
   return "";
 }
 
+Status GatherProgram(const driver::SourceModel& model, const driver::CompileOptions& options,
+                     Inspection& result) {
+  const frontend::Hparams& c = model.config();
+  ASSIGN_OR_RETURN(ir::Module module, driver::ImportGraph(model, options));
+  RETURN_IF_ERROR(passes::RunPipeline(module, driver::ContextOf(model, options)));
+  result.kernels = KernelRows(module);
+  ASSIGN_OR_RETURN(result.built, driver::BuildProgram(module, model.file(), c.vocab, c.context_length));
+  for (const runtime::PackJob& job : result.built.jobs)
+    result.packed[KindName(job.kind)] += runtime::PackedBytes(job);
+  return {};
+}
+
 Result<Inspection> Gather(driver::SourceModel& model, const driver::CompileOptions& options) {
   Inspection result;
   for (const frontend::Tensor& tensor : model.file().tensors()) {
-    TensorSum& sum = result.tensors[std::string(frontend::Traits(tensor.type).name)];
-    ++sum.count;
-    sum.elements += static_cast<int64_t>(tensor.elements());
-    sum.bytes += static_cast<int64_t>(tensor.data.size());
+    result.tensors[frontend::TypeName(tensor.type)].Add(tensor);
   }
   const frontend::Hparams& c = model.config();
   const auto number = [](auto value) { return fmt::format("{}", value); };
@@ -99,19 +116,44 @@ Result<Inspection> Gather(driver::SourceModel& model, const driver::CompileOptio
                    {"rope_theta_local", number(c.rope_theta_local)},
                    {"dense_hidden", number(c.dense_hidden)},
                    {"output_dim", number(c.output_dim)}};
-  ASSIGN_OR_RETURN(ir::Module module, driver::ImportGraph(model, options));
-  RETURN_IF_ERROR(passes::RunPipeline(module, driver::ContextOf(model, options)));
-  result.kernels = KernelRows(module);
-  ASSIGN_OR_RETURN(result.built, driver::BuildProgram(module, model.file(), c.vocab, c.context_length));
-  for (const runtime::PackJob& job : result.built.jobs)
-    result.packed[KindName(job.kind)] += runtime::PackedBytes(job);
+  result.compiles = c.unsupported.empty();
+  if (result.compiles) RETURN_IF_ERROR(GatherProgram(model, options, result));
   ASSIGN_OR_RETURN(result.fingerprint, driver::Fingerprint(model, options));
+  const auto tokenizer = model.tokenizer();
   result.warnings = model.warnings();
-  if (const auto tokenizer = model.tokenizer(); !tokenizer) {
+  if (!tokenizer) {
     result.warnings.push_back(
         fmt::format("without a tokenizer texts cannot be embedded, only ids: {}", tokenizer.error().message));
   }
+  if (!result.compiles) {
+    result.warnings.push_back(fmt::format("the model cannot be compiled: {} ({} are supported)",
+                                          c.unsupported, frontend::kSupportedTypes));
+  }
   return result;
+}
+
+std::string ProgramAsText(const driver::SourceModel& model, const driver::CompileOptions& options,
+                          const Inspection& i) {
+  std::string out = fmt::format("\nCompiled for {}, activations {}\n", options.target->name(),
+                                driver::ActivationsName(options.activations));
+  std::vector<std::vector<std::string>> rows = {{"kernel", "calls", "over", "column units"}};
+  for (const KernelRow& kernel : i.kernels) {
+    rows.push_back({kernel.name, Grouped(kernel.calls), kernel.rows, Grouped(kernel.columns)});
+  }
+  out += Table(rows, "  ");
+  out += "  (over T tokens, B documents, Q tiles of attention queries)\n";
+  out += fmt::format("  packed weights: {} bytes", Grouped(i.built.program.weights_bytes));
+  for (const auto& [kind, bytes] : i.packed) out += fmt::format(", {} {}", kind, Grouped(bytes));
+  const roofline::MultiplyAdds work = roofline::CountMultiplyAdds(model.config());
+  out += fmt::format("\n  memory for T tokens in B documents: {} + {} T + {} B bytes, {} a thread\n",
+                     Grouped(i.built.program.arena_bytes), Grouped(i.built.program.arena_bytes_t),
+                     Grouped(i.built.program.arena_bytes_b), Grouped(i.built.program.scratch_bytes));
+  const auto whole = [](double value) { return Grouped(static_cast<int64_t>(value)); };
+  out +=
+      fmt::format("  multiply-adds: {} a token, {} a document; attention of {} tokens: {}\n",
+                  whole(work.linear_per_token), whole(work.dense_per_document), model.config().context_length,
+                  whole(roofline::AttentionMultiplyAdds(model.config(), model.config().context_length)));
+  return out;
 }
 
 std::string AsText(const driver::SourceModel& model, const driver::CompileOptions& options,
@@ -139,25 +181,7 @@ std::string AsText(const driver::SourceModel& model, const driver::CompileOption
     rows.push_back({type, Grouped(sum.count), Grouped(sum.elements), Grouped(sum.bytes)});
   }
   out += Table(rows, "  ");
-  out += fmt::format("\nCompiled for {}, activations {}\n", options.target->name(),
-                     driver::ActivationsName(options.activations));
-  rows = {{"kernel", "calls", "over", "column units"}};
-  for (const KernelRow& kernel : i.kernels) {
-    rows.push_back({kernel.name, Grouped(kernel.calls), kernel.rows, Grouped(kernel.columns)});
-  }
-  out += Table(rows, "  ");
-  out += "  (over T tokens, B documents, Q tiles of attention queries)\n";
-  out += fmt::format("  packed weights: {} bytes", Grouped(i.built.program.weights_bytes));
-  for (const auto& [kind, bytes] : i.packed) out += fmt::format(", {} {}", kind, Grouped(bytes));
-  const roofline::MultiplyAdds work = roofline::CountMultiplyAdds(model.config());
-  out += fmt::format("\n  memory for T tokens in B documents: {} + {} T + {} B bytes, {} a thread\n",
-                     Grouped(i.built.program.arena_bytes), Grouped(i.built.program.arena_bytes_t),
-                     Grouped(i.built.program.arena_bytes_b), Grouped(i.built.program.scratch_bytes));
-  const auto whole = [](double value) { return Grouped(static_cast<int64_t>(value)); };
-  out +=
-      fmt::format("  multiply-adds: {} a token, {} a document; attention of {} tokens: {}\n",
-                  whole(work.linear_per_token), whole(work.dense_per_document), model.config().context_length,
-                  whole(roofline::AttentionMultiplyAdds(model.config(), model.config().context_length)));
+  if (i.compiles) out += ProgramAsText(model, options, i);
   out += i.warnings.empty() ? "\nNo warnings\n" : "\nWarnings\n";
   for (const std::string& warning : i.warnings) out += fmt::format("  {}\n", warning);
   return out;
@@ -186,11 +210,12 @@ std::string AsJson(const driver::SourceModel& model, const driver::CompileOption
   for (const frontend::Tensor& tensor : file.tensors()) {
     const auto shape = tensor.shape();
     json["tensors"].push_back({{"name", tensor.name},
-                               {"type", frontend::Traits(tensor.type).name},
+                               {"type", frontend::TypeName(tensor.type)},
                                {"shape", std::vector<uint64_t>(shape.begin(), shape.end())},
                                {"bytes", tensor.data.size()}});
   }
-  Json& compiled = json["compiled"];
+  Json& compiled = json["compiled"];  // null where nothing can be
+  if (!i.compiles) return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   compiled["target"] = options.target->name();
   compiled["activations"] = driver::ActivationsName(options.activations);
   compiled["dims"] = i.built.program.dims;

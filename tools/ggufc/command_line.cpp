@@ -49,6 +49,8 @@ Result<driver::CompileOptions> ModelFlags::Options() const {
 
 Result<std::shared_ptr<driver::SourceModel>> OpenModel(const std::string& path) {
   ASSIGN_OR_RETURN(std::shared_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
+  // Reading the vocabulary adds its warnings. Commands that need a tokenizer report a vocabulary that cannot be used.
+  static_cast<void>(model->tokenizer());
   for (const std::string& warning : model->warnings()) Warn(fmt::format("{}: {}", path, warning));
   return model;
 }

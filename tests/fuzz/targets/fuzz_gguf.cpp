@@ -26,12 +26,15 @@ void ReadEverything(const frontend::GgufFile& file) {
   }
   uint64_t bytes = 0;
   for (const frontend::Tensor& tensor : file.tensors()) {
+    bytes += tensor.data.size();
+    Require(!tensor.data.empty(), "a tensor has bytes");
+    RequireMessage(frontend::TypeName(tensor.type));
+    if (!frontend::IsSupportedType(tensor.type)) continue;
     std::vector<float> row(tensor.row_length());
     frontend::DequantizeRow(tensor, 0, row.data());
     frontend::DequantizeRow(tensor, tensor.rows() - 1, row.data());
     const Status finite = frontend::CheckFinite(file, tensor);
     if (!finite) RequireMessage(finite.error().message, file.path() + ": tensor ");
-    bytes += tensor.data.size();
   }
   Require(bytes <= file.bytes().size(), "tensors share no bytes");
 }
