@@ -130,8 +130,13 @@ Result<CompiledProgram> LowerProgram(const SourceModel& model, const CompileOpti
     compiled.times.each_pass.emplace_back(report.pass->name, report.seconds);
     return observer ? observer(report, module) : Status();
   };
-  RETURN_IF_ERROR(WithContext(model.file().path(),
-                              passes::RunPipeline(compiled.module, ContextOf(model, options), observe)));
+  const passes::PassContext context = ContextOf(model, options);
+  const auto run_passes = [&]() -> Status {
+    RETURN_IF_ERROR(passes::RunGraphPasses(compiled.module, context, observe));
+    compiled.numerics = ir::NumericsOf(compiled.module);
+    return passes::RunLoweringPasses(compiled.module, context, observe);
+  };
+  RETURN_IF_ERROR(WithContext(model.file().path(), run_passes()));
   ASSIGN_OR_RETURN(compiled.built, BuildProgram(compiled.module, model.file(), model.config().vocab,
                                                 model.config().context_length));
   for (std::string& kernel : compiled.built.program.kernels) kernel.insert(0, options.emit.symbol_prefix);

@@ -35,9 +35,6 @@ namespace ggufc::driver {
 // 20. Each takes 10 to 60 ms to compile, so that a file with every mixture of types would take seconds.
 inline constexpr size_t kMaxKernels = 32;
 
-// Raised whenever a bit of an output may change for the same file and options.
-inline constexpr int kNumericsVersion = 3;
-
 // An opened model file. Cheap: tensors are not read.
 class SourceModel {
  public:
@@ -93,6 +90,7 @@ struct CompileTimes {
 
 struct CompiledProgram {
   CompileOptions options;       // those it was made with; the target is set
+  std::string numerics;         // NumericsOf the model with these options
   ir::Module module;            // loop stage
   BuiltProgram built;           // steps and pack jobs; the jobs point into the model's file
   std::vector<uint8_t> object;  // ELF

@@ -53,8 +53,7 @@ Result<std::shared_ptr<LoadedProgram>> LoadedProgram::Load(std::shared_ptr<Sourc
   watch.AddTo(compiled.times.pack);
   ASSIGN_OR_RETURN(const frontend::Tensor* const table,
                    WithKind(ErrorKind::kBadFile, TableOf(file, program)));
-  loaded->info =
-      MakeModelCard(*loaded->model, compiled.options, *table, table->data.data() - file.bytes().data());
+  loaded->info = MakeModelCard(*loaded->model, compiled, *table, table->data.data() - file.bytes().data());
   if (hash) {
     loaded->weights_hash = Hash64(loaded->weights.bytes());
     loaded->table_hashes = HashTable(file, table->data);

@@ -68,7 +68,7 @@ Status ModelOpener::OpenFile() {
   ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path_));
   const FileIdentity identity = file.identity();
   if (folder_) contents_ = FindMemo(*folder_, identity);
-  if (folder_ && contents_) FindEntry(*folder_, *contents_, file.bytes().size());
+  if (folder_ && contents_) FindEntry(*folder_, contents_->hash, file.bytes().size());
   if (cached_) {
     file_ = std::make_shared<const MappedFile>(std::move(file));
     return {};
@@ -76,13 +76,13 @@ Status ModelOpener::OpenFile() {
   ASSIGN_OR_RETURN(model_, SourceModel::Read(std::move(file)));
   if (contents_ || !(folder_ || options_.hash_file)) return {};
   RETURN_IF_ERROR(HashContents(identity));
-  if (folder_ && contents_) FindEntry(*folder_, *contents_, model_->file().bytes().size());
+  if (folder_ && contents_) FindEntry(*folder_, contents_->hash, model_->file().bytes().size());
   return {};
 }
 
 Status ModelOpener::HashContents(const FileIdentity& file) {
   Stopwatch watch;
-  const Result<FileContents> contents = HashFile(path_);
+  const Result<FileContents> contents = HashFile(path_, model_.get());
   watch.AddTo(report_.hash);
   if (!contents || contents->file != file) {
     // The mapping may be of either state: no name fits it.
@@ -93,7 +93,7 @@ Status ModelOpener::HashContents(const FileIdentity& file) {
     folder_.reset();
     return {};
   }
-  contents_ = contents->hash;
+  contents_ = *contents;
   if (!folder_) return {};
   const int64_t now = NanosecondsNow();
   settled_ = IsSettled(contents->file, now);
@@ -220,10 +220,9 @@ Result<std::unique_ptr<Embedder>> ModelOpener::CompileAndStore(const runtime::Ex
   }
   runtime::FingerprintBytes fingerprint = {};
   if (contents_) {
-    const auto parsed =
-        runtime::ParseFingerprint(Fingerprint(*contents_, loaded->info.dims, options_.compile));
-    CHECK(parsed, "{}", parsed.error().message);
-    fingerprint = *parsed;
+    ASSIGN_OR_RETURN(const std::string text,
+                     Fingerprint(*model_, options_.compile, loaded->compiled.numerics, contents_->tensors));
+    ASSIGN_OR_RETURN(fingerprint, runtime::ParseFingerprint(text));
   }
   ASSIGN_OR_RETURN(std::unique_ptr<Embedder> embedder,
                    driver::MakeEmbedder(loaded, tokenizer_, fingerprint, executor));
@@ -262,7 +261,7 @@ Status ModelOpener::Store(const CacheFolder& folder, const CacheKey& key, const 
   // Where the times do not tell that, the contents do.
   if (!settled_) {
     ASSIGN_OR_RETURN(const FileContents now, HashFile(path_));
-    if (now.file != model_->file().identity() || now.hash != contents_) {
+    if (now.file != model_->file().identity() || now.hash != contents_->hash) {
       return Err("{}: the file was changed while it was compiled", path_);
     }
   }

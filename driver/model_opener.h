@@ -95,9 +95,9 @@ class ModelOpener {
   ModelOpenerOptions options_;
   OpenReport report_;
   bool warned_ = false;
-  std::optional<CacheFolder> folder_;  // a cache that can be used
-  std::optional<Hash128> contents_;    // of the model file
-  bool settled_ = true;                // when they were hashed (file_memo.h)
+  std::optional<CacheFolder> folder_;     // a cache that can be used
+  std::optional<FileContents> contents_;  // of the model file
+  bool settled_ = true;                   // when they were hashed (file_memo.h)
   std::optional<CacheKey> key_;
   // The model, or its mapped file and what the cache has of it.
   std::shared_ptr<SourceModel> model_;

@@ -71,9 +71,8 @@ Status RunGraphPasses(ir::Module& module, const PassContext& context, const Pass
   return {};
 }
 
-Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer) {
+Status RunLoweringPasses(ir::Module& module, const PassContext& context, const PassObserver& observer) {
   const auto run = [&](PassFn function) { return RunNamed(function, module, context, observer); };
-  RETURN_IF_ERROR(RunGraphPasses(module, context, observer));
   RETURN_IF_ERROR(run(Fuse));
   // kernel
   RETURN_IF_ERROR(run(AssignLayouts));
@@ -83,6 +82,11 @@ Status RunPipeline(ir::Module& module, const PassContext& context, const PassObs
   RETURN_IF_ERROR(run(PlanMemory));
   RETURN_IF_ERROR(run(Simplify));
   return {};
+}
+
+Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer) {
+  RETURN_IF_ERROR(RunGraphPasses(module, context, observer));
+  return RunLoweringPasses(module, context, observer);
 }
 
 }  // namespace ggufc::passes

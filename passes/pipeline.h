@@ -27,7 +27,10 @@ Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext
 // stays at the graph stage.
 Status RunGraphPasses(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
 
-// Graph stage to loop stage, ready for code generation.
+// The passes after those, to the loop stage.
+Status RunLoweringPasses(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
+
+// Both: graph stage to loop stage, ready for code generation.
 Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
 
 }  // namespace ggufc::passes

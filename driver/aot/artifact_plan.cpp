@@ -34,16 +34,17 @@ Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const ru
   return table;
 }
 
-runtime::ModelCard MakeModelCard(const SourceModel& model, const CompileOptions& options,
+runtime::ModelCard MakeModelCard(const SourceModel& model, const CompiledProgram& compiled,
                                  const frontend::Tensor& table, int64_t table_offset) {
   const frontend::Hparams& config = model.config();
+  const CompileOptions& options = compiled.options;
   runtime::ModelCard info;
   // A model without a name, or with something else under that key, is one without a name.
   runtime::SetText(info.name, model.file().GetStringOr("general.name", "").value_or(""));
   runtime::SetText(info.architecture, config.architecture);
   runtime::SetText(info.activations, ActivationsName(options.activations));
   runtime::SetText(info.compiler_version, ggufc_version());
-  info.numerics_version = kNumericsVersion;
+  runtime::SetText(info.numerics, compiled.numerics);
   info.normalize = options.normalize ? 1 : 0;
   info.layers = config.layers;
   info.full_dims = config.output_dim;
@@ -112,7 +113,7 @@ Result<ArtifactPlan> PlanArtifact(const SourceModel& model, const CompileOptions
     if (std::ranges::find(plan.weights, part.layout, &WeightsPlan::layout) != plan.weights.end()) continue;
     plan.weights.push_back({part.layout, part.lowered.built.jobs, part.program.weights_bytes});
   }
-  plan.info = MakeModelCard(model, options, *plan.table, 0);
+  plan.info = MakeModelCard(model, plan.targets.front().lowered, *plan.table, 0);
   return plan;
 }
 

@@ -49,7 +49,7 @@ uint64_t LayoutHash(const frontend::GgufFile& file, const BuiltProgram& built, c
 // The one tensor that kernels read where it lies in the file, the embedding table.
 Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const runtime::Program& program);
 // What the model says about itself; its table begins at `table_offset`.
-runtime::ModelCard MakeModelCard(const SourceModel& model, const CompileOptions& options,
+runtime::ModelCard MakeModelCard(const SourceModel& model, const CompiledProgram& compiled,
                                  const frontend::Tensor& table, int64_t table_offset);
 
 // Runs the passes for each of `targets`, which may come in any order and repeat. `options.target` does not matter.

@@ -80,7 +80,7 @@ Result<std::string> CompilerIdentity() {
     return Err("{} was linked without a build id, so its code cannot be told from that of other builds",
                own.empty() ? "this compiler" : "LLVM");
   }
-  return fmt::format("ggufc {} numerics {} build {} llvm {}", ggufc_version(), kNumericsVersion, own, llvm);
+  return fmt::format("ggufc {} build {} llvm {}", ggufc_version(), own, llvm);
 }
 
 CacheKey MakeCacheKey(const Hash128& contents, const CompileOptions& options, const std::string& compiler) {

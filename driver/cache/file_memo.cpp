@@ -34,22 +34,25 @@ FileMemo MakeMemo(const FileContents& contents) {
   memo.changed = contents.file.changed;
   memo.contents_high = contents.hash.high;
   memo.contents_low = contents.hash.low;
+  memo.tensors_high = contents.tensors.high;
+  memo.tensors_low = contents.tensors.low;
   memo.hash = HashOf(memo);
   return memo;
 }
 
-std::optional<Hash128> ReadMemo(std::span<const uint8_t> memo, const FileIdentity& file) {
+std::optional<FileContents> ReadMemo(std::span<const uint8_t> memo, const FileIdentity& file) {
   FileMemo read;
   if (memo.size() != sizeof(read)) return std::nullopt;
   std::memcpy(&read, memo.data(), sizeof(read));
   // The memo that would have been made of this file says all but what we do not know yet.
-  const Hash128 contents = {read.contents_high, read.contents_low};
-  const FileMemo expected = MakeMemo({contents, file});
+  const FileContents contents = {
+      {read.contents_high, read.contents_low}, file, {read.tensors_high, read.tensors_low}};
+  const FileMemo expected = MakeMemo(contents);
   if (!std::ranges::equal(memo, BytesOf(expected))) return std::nullopt;
   return contents;
 }
 
-std::optional<Hash128> FindMemo(const CacheFolder& folder, const FileIdentity& file) {
+std::optional<FileContents> FindMemo(const CacheFolder& folder, const FileIdentity& file) {
   const Result<std::optional<MappedFile>> read = folder.Read(NameOf(file));
   if (!read) return std::nullopt;
   const std::optional<MappedFile>& memo = *read;

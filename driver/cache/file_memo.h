@@ -26,23 +26,24 @@ inline constexpr int64_t kSettledNanoseconds = 2'000'000'000;
 // The file: little endian, as it is.
 struct FileMemo {
   std::array<char, 8> magic = {'G', 'G', 'U', 'F', 'C', 'M', 'E', 'M'};
-  uint64_t version = 1;
+  uint64_t version = 2;
   uint64_t device = 0, inode = 0, bytes = 0;
   int64_t modified = 0, changed = 0;
   uint64_t contents_high = 0, contents_low = 0;
+  uint64_t tensors_high = 0, tensors_low = 0;
   uint64_t hash = 0;  // Hash64 of all before it
 };
-static_assert(sizeof(FileMemo) == 80 && std::has_unique_object_representations_v<FileMemo>);
+static_assert(sizeof(FileMemo) == 96 && std::has_unique_object_representations_v<FileMemo>);
 
 // `now`: nanoseconds since 1970.
 bool IsSettled(const FileIdentity& file, int64_t now);
 
 FileMemo MakeMemo(const FileContents& contents);
 // What a memo says of `file`; nothing where it is damaged, or of another file or state.
-std::optional<Hash128> ReadMemo(std::span<const uint8_t> memo, const FileIdentity& file);
+std::optional<FileContents> ReadMemo(std::span<const uint8_t> memo, const FileIdentity& file);
 
 // Of the folder's memos. What cannot be read is not there.
-std::optional<Hash128> FindMemo(const CacheFolder& folder, const FileIdentity& file);
+std::optional<FileContents> FindMemo(const CacheFolder& folder, const FileIdentity& file);
 // Does nothing where the file is not settled.
 Status KeepMemo(const CacheFolder& folder, const FileContents& contents, int64_t now);
 

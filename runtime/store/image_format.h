@@ -1,6 +1,6 @@
 // The image as it lies on disk: one container for the weights beside an ahead-of-time model (NAME.weights),
 // for weights embedded in an object, and for cache entries. Made to be mapped and used in place. Little
-// endian, version 1:
+// endian, version 2:
 //
 //       0  ImageHeader
 //      64  SectionEntry[sections], in the order of their offsets
@@ -42,14 +42,14 @@ enum class SectionKind : uint32_t {
 // "weights" for kWeights and so on; "unknown" for what is none of them.
 const char* SectionName(SectionKind kind);
 
-// 128 bits over everything that decides an output's bits (driver/compile.h). As text: 32 hex digits, the
+// 128 bits over everything that decides an output's bits (driver/fingerprint.h). As text: 32 hex digits, the
 // bytes in their order.
 using FingerprintBytes = std::array<uint8_t, 16>;
 std::string FingerprintText(const FingerprintBytes& fingerprint);
 Result<FingerprintBytes> ParseFingerprint(std::string_view text);
 
 inline constexpr std::array<char, 8> kImageMagic = {'G', 'G', 'U', 'F', 'C', 'I', 'M', 'G'};
-inline constexpr uint32_t kImageVersion = 1;
+inline constexpr uint32_t kImageVersion = 2;
 inline constexpr uint32_t kMaxSections = 64;
 inline constexpr uint64_t kSectionAlign = 4096;
 // What is read to check one row of a table when it is first used: as much as the kernel maps around a fault

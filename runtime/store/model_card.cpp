@@ -47,6 +47,7 @@ Status CheckInfo(const ModelCard& info) {
   RETURN_IF_ERROR(CheckText("architecture", info.architecture));
   RETURN_IF_ERROR(CheckText("activations", info.activations));
   RETURN_IF_ERROR(CheckText("compiler_version", info.compiler_version));
+  RETURN_IF_ERROR(CheckText("numerics", info.numerics));
   RETURN_IF_ERROR(CheckRange("normalize", info.normalize, 0, 1));
   RETURN_IF_ERROR(CheckRange("layers", info.layers, 0, kMaxLayers));
   RETURN_IF_ERROR(CheckRange("full_dims", info.full_dims, 1, kMaxDims));
@@ -55,7 +56,7 @@ Status CheckInfo(const ModelCard& info) {
   RETURN_IF_ERROR(CheckRange("context_length", info.context_length, 1, kMaxBatchTokens));
   RETURN_IF_ERROR(CheckRange("table_offset", info.table_offset, 0, INT64_MAX));
   RETURN_IF_ERROR(CheckRange("table_row_bytes", info.table_row_bytes, 1, kMaxRowBytes));
-  if (std::ranges::any_of(info.zero, [](int64_t value) { return value != 0; }))
+  if (info.zero_word != 0 || std::ranges::any_of(info.zero, [](int64_t value) { return value != 0; }))
     return Err("reserved bytes are not 0");
   return {};
 }

@@ -20,8 +20,8 @@ struct ModelCard {
   char architecture[64] = {};      // "gemma-embedding"
   char activations[16] = {};       // "i16", "i8", "i7"
   char compiler_version[32] = {};  // "0.1.0"
-  uint32_t numerics_version = 0;   // driver::kNumericsVersion
-  uint32_t normalize = 0;          // 1: embeddings have length 1
+  uint32_t zero_word = 0;
+  uint32_t normalize = 0;  // 1: embeddings have length 1
   int64_t layers = 0;
   int64_t dims = 0;       // floats of an embedding
   int64_t full_dims = 0;  // floats of one that is not cut short
@@ -31,7 +31,8 @@ struct ModelCard {
   // table_row_bytes on, in kTables (or in the model file, in a program that was not compiled ahead of time).
   int64_t table_offset = 0;
   int64_t table_row_bytes = 0;
-  int64_t zero[26] = {};
+  char numerics[192] = {};  // versions of the arithmetic: "embed=1 gelu=1 ..." (ir/core/numerics.def)
+  int64_t zero[2] = {};
 };
 static_assert(sizeof(ModelCard) == 512 && std::has_unique_object_representations_v<ModelCard>);
 

@@ -74,7 +74,7 @@ CompiledCode::CompiledCode(const std::string& model, const CodeOptions& options)
   runtime::SetText(parts.info.architecture, config.architecture);
   runtime::SetText(parts.info.activations, driver::ActivationsName(options.activations));
   runtime::SetText(parts.info.compiler_version, "0.1.0");
-  parts.info.numerics_version = driver::kNumericsVersion;
+  runtime::SetText(parts.info.numerics, Value(driver::NumericsOf(*model_, compile)));
   parts.info.normalize = 1;
   parts.info.layers = config.layers;
   parts.info.dims = parts.info.full_dims = config.output_dim;

@@ -240,7 +240,7 @@ TEST_F(Cache, MemosAreOfOneFileInOneState) {
   EXPECT_THAT(Names(), IsEmpty()) << "its attributes were";
   contents.file.changed = contents.file.modified;
   ASSERT_TRUE(driver::KeepMemo(folder, contents, kNow));
-  EXPECT_EQ(driver::FindMemo(folder, contents.file), contents.hash);
+  EXPECT_EQ(driver::FindMemo(folder, contents.file), contents);
   for (const std::string& name : Names()) EXPECT_EQ(driver::CacheFileOf(name), driver::CacheFile::kMemo);
 
   const auto changed = [&](auto&& change) {
@@ -256,12 +256,12 @@ TEST_F(Cache, MemosAreOfOneFileInOneState) {
 }
 
 TEST(CacheMemo, EachDamagedByteIsFound) {
-  const driver::FileContents contents = {{1, 2},
-                                         {.device = 3, .inode = 4, .bytes = 5, .modified = 6, .changed = 7}};
+  const driver::FileContents contents = {
+      {1, 2}, {.device = 3, .inode = 4, .bytes = 5, .modified = 6, .changed = 7}, {8, 9}};
   const driver::FileMemo memo = driver::MakeMemo(contents);
   std::vector<uint8_t> bytes(sizeof(memo));
   std::memcpy(bytes.data(), &memo, sizeof(memo));
-  EXPECT_EQ(driver::ReadMemo(bytes, contents.file), contents.hash);
+  EXPECT_EQ(driver::ReadMemo(bytes, contents.file), contents);
   for (uint8_t& byte : bytes) {
     byte ^= 0x10;
     EXPECT_FALSE(driver::ReadMemo(bytes, contents.file).has_value());

@@ -114,7 +114,7 @@ void AddImages(Seeds& seeds) {
   SetText(info.architecture, "gemma-embedding");
   SetText(info.activations, "i16");
   SetText(info.compiler_version, "0.1.0");
-  info.numerics_version = 1;
+  runtime::SetText(info.numerics, "embed=1 gelu=1");
   info.normalize = 1;
   info.layers = 1;
   info.dims = info.full_dims = 2;

@@ -21,7 +21,7 @@ ModelCard Sample() {
   SetText(info.architecture, "gemma-embedding");
   SetText(info.activations, "i16");
   SetText(info.compiler_version, "0.1.0");
-  info.numerics_version = 1;
+  SetText(info.numerics, "embed=1 gelu=1");
   info.normalize = 1;
   info.layers = 24;
   info.dims = 3;

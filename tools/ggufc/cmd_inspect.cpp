@@ -117,8 +117,10 @@ Result<Inspection> Gather(driver::SourceModel& model, const driver::CompileOptio
                    {"dense_hidden", number(c.dense_hidden)},
                    {"output_dim", number(c.output_dim)}};
   result.compiles = c.unsupported.empty();
-  if (result.compiles) RETURN_IF_ERROR(GatherProgram(model, options, result));
-  ASSIGN_OR_RETURN(result.fingerprint, driver::Fingerprint(model, options));
+  if (result.compiles) {
+    RETURN_IF_ERROR(GatherProgram(model, options, result));
+    ASSIGN_OR_RETURN(result.fingerprint, driver::Fingerprint(model, options));
+  }
   const auto tokenizer = model.tokenizer();
   result.warnings = model.warnings();
   if (!tokenizer) {
@@ -162,7 +164,8 @@ std::string AsText(const driver::SourceModel& model, const driver::CompileOption
   std::string out =
       fmt::format("{}\n  GGUF version {}, {} bytes, {} metadata entries, {} tensors\n  fingerprint {}\n",
                   Printable(file.path()), file.version(), Grouped(static_cast<int64_t>(file.bytes().size())),
-                  file.metadata().size(), file.tensors().size(), i.fingerprint);
+                  file.metadata().size(), file.tensors().size(),
+                  i.compiles ? i.fingerprint : "none: the model cannot be compiled");
   out += "\nConfiguration\n";
   for (const auto& [name, value] : i.config) out += fmt::format("  {:<18} {}\n", name, value);
   out += "\nMetadata\n";
@@ -194,7 +197,8 @@ std::string AsJson(const driver::SourceModel& model, const driver::CompileOption
   json["file"] = file.path();
   json["bytes"] = file.bytes().size();
   json["gguf_version"] = file.version();
-  json["fingerprint"] = i.fingerprint;
+  if (i.compiles) json["fingerprint"] = i.fingerprint;
+  if (!i.compiles) json["fingerprint"] = nullptr;
   json["warnings"] = i.warnings;
   for (const auto& [name, value] : i.config) {
     const Json number = Json::parse(value, nullptr, false);

@@ -105,16 +105,19 @@ Status CompareModel(const Image& image, const std::string& path) {
   ASSIGN_OR_RETURN(const auto bytes, image.Get(runtime::SectionKind::kModel));
   ASSIGN_OR_RETURN(const ModelCard info, WithContext(image.name(), runtime::ParseModelCard(bytes)));
   ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, OpenModel(path));
-  if (info.numerics_version != driver::kNumericsVersion) {
-    return Err(ErrorKind::kMismatch,
-               "{}: compiled with numerics version {}, this is {}: fingerprints cannot be compared",
-               image.name(), info.numerics_version, driver::kNumericsVersion);
-  }
   driver::CompileOptions options;
   ASSIGN_OR_RETURN(options.activations,
                    WithContext(image.name(), driver::ParseActivations(runtime::TextOf(info.activations))));
   options.dims = info.dims;
   options.normalize = info.normalize != 0;
+  ASSIGN_OR_RETURN(const std::string numerics, driver::NumericsOf(*model, options));
+  if (runtime::TextOf(info.numerics) != numerics) {
+    return Err(ErrorKind::kMismatch,
+               "{}: compiled with other versions of the arithmetic ({}) than this ggufc has ({}): "
+               "fingerprints cannot be "
+               "compared",
+               image.name(), runtime::TextOf(info.numerics), numerics);
+  }
   ASSIGN_OR_RETURN(const std::string fingerprint, driver::Fingerprint(*model, options));
   const std::string stored = runtime::FingerprintText(image.fingerprint());
   if (fingerprint == stored) return {};

@@ -68,8 +68,7 @@ int Run(const Arguments& arguments) {
   };
   if (name == "--help" || name == "-h" || (name == "help" && arguments.size() == 1)) return print(Help());
   if (name == "--version") {
-    return print(fmt::format("ggufc {} (numerics version {}, this CPU: {})\n", GGUFC_VERSION,
-                             driver::kNumericsVersion, codegen::NativeTarget().name()));
+    return print(fmt::format("ggufc {} (this CPU: {})\n", GGUFC_VERSION, codegen::NativeTarget().name()));
   }
   for (const Command& command : kCommands) {
     if (name == command.name) return command.run({arguments.begin() + 1, arguments.end()});

@@ -23,8 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const FileIdentity file = {.device = 1, .inode = 2, .bytes = 3, .modified = 4, .changed = 5};
-  if (const std::optional<Hash128> contents = ReadMemo(bytes, file); contents) {
-    const FileMemo memo = MakeMemo({*contents, file});
+  if (const std::optional<FileContents> contents = ReadMemo(bytes, file); contents) {
+    const FileMemo memo = MakeMemo(*contents);
     fuzz::Require(bytes.size() == sizeof(memo) && std::memcmp(bytes.data(), &memo, sizeof(memo)) == 0,
                   "a memo has one spelling");
   }
