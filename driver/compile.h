@@ -124,9 +124,8 @@ class Engine {
                                               const runtime::ExecutorOptions& options);
 
   // See runtime::Executor::Run.
-  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
-             const runtime::SequenceNames& names = {}) {
-    return executor_->Run(ids, lengths, out, names);
+  Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out) {
+    return executor_->Run(ids, lengths, out);
   }
   int64_t dims() const { return executor_->program().dims; }
   const CompiledProgram& compiled() const { return compiled_; }
