@@ -2,65 +2,16 @@
 #include "runtime/api/c_api.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <new>
 
 #include "runtime/api/open_code.h"
 #include "runtime/text/prompts.h"
-#include "support/text.h"
-#include "support/utf8.h"
 
 namespace ggufc::runtime {
 namespace {
 
 constexpr size_t kMaxOptionsBytes = 4096;  // a size above is a mistake, not a newer version
 constexpr size_t kMaxFloats = PTRDIFF_MAX / sizeof(float);
-
-// Of the thread's last failure, ending in NUL. An array, so that keeping a message never needs memory.
-constexpr size_t kMaxMessage = 4096;
-thread_local std::array<char, kMaxMessage> last_error = {};
-
-// One line of UTF-8: what callers pass in comes back in messages, and may be anything.
-void SetLastError(std::string_view message) noexcept {
-  size_t length = 0;
-  for (size_t i = 0; i < message.size();) {
-    const Utf8Char c = DecodeUtf8(message.substr(i));
-    if (length + c.bytes >= kMaxMessage) break;
-    if (IsPrintable(c.code)) {
-      length = static_cast<size_t>(std::copy_n(message.data() + i, c.bytes, last_error.data() + length) -
-                                   last_error.data());
-    } else {
-      last_error[length++] = '?';
-    }
-    i += c.bytes;
-  }
-  last_error[length] = '\0';
-}
-
-ggufc_status StatusOf(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kInvalid:
-      return GGUFC_INVALID_ARGUMENT;
-    case ErrorKind::kIo:
-      return GGUFC_IO;
-    case ErrorKind::kBadFile:
-      return GGUFC_BAD_FILE;
-    case ErrorKind::kMismatch:
-      return GGUFC_MISMATCH;
-    case ErrorKind::kUnsupportedCpu:
-      return GGUFC_UNSUPPORTED_CPU;
-    case ErrorKind::kOutOfMemory:
-      return GGUFC_OUT_OF_MEMORY;
-    case ErrorKind::kTooLong:
-      return GGUFC_TOO_LONG;
-    case ErrorKind::kNotFinite:
-      return GGUFC_NOT_FINITE;
-    case ErrorKind::kInternal:
-      break;
-  }
-  return GGUFC_INTERNAL;
-}
 
 std::string_view View(const char* text) {
   return text != nullptr ? std::string_view(text) : std::string_view();
@@ -72,11 +23,15 @@ Status CheckHandle(const ggufc_model* model) {
 }
 
 Status CheckOptions(const ggufc_embed_options& options) {
-  constexpr uint32_t kKnown = GGUFC_EMBED_TRUNCATE | GGUFC_EMBED_PLAIN_TEXT;
+  constexpr uint32_t kKnown =
+      GGUFC_EMBED_TRUNCATE | GGUFC_EMBED_PLAIN_TEXT | GGUFC_EMBED_SKIP_ERRORS | GGUFC_EMBED_ALLOW_EMPTY;
   if ((options.flags & ~kKnown) != 0) {
     return Err("ggufc_embed_options.flags: {:#x} is not known", options.flags & ~kKnown);
   }
   if (options.reserved != 0) return Err("ggufc_embed_options.reserved is {}, not 0", options.reserved);
+  if (options.on_error != nullptr && (options.flags & GGUFC_EMBED_SKIP_ERRORS) == 0) {
+    return Err("ggufc_embed_options.on_error needs GGUFC_EMBED_SKIP_ERRORS");
+  }
   if (options.titles == nullptr) return {};
   if (!View(options.title).empty()) return Err("ggufc_embed_options: both title and titles are given");
   if (!View(options.prompt).empty()) return {};
@@ -92,12 +47,69 @@ Result<EmbedOutput> ReadOutput(const Embedder& embedder, size_t count, const ggu
   if (count > kMaxFloats / stride) return Err("{} vectors at a stride of {} floats", count, stride);
   if (count > 0 && out == nullptr) return Err("out is NULL");
   if (reinterpret_cast<uintptr_t>(out) % alignof(float) != 0) return Err("out is not aligned to a float");
-  return EmbedOutput{out, stride, options.tokens_kept, options.tokens_dropped};
+  EmbedOutput output;
+  output.vectors = out;
+  output.stride = stride;
+  output.tokens_kept = options.tokens_kept;
+  output.tokens_dropped = options.tokens_dropped;
+  return output;
 }
+
+// What becomes of the items of one call, and how the caller learns of it.
+class ItemStatuses {
+ public:
+  // After the arguments have been checked: from here on `count` statuses are written.
+  void Start(const ggufc_embed_options& options, size_t count, EmbedOutput& output) {
+    options_ = options;
+    count_ = count;
+    output.done = &done_;
+    if (options.statuses != nullptr) std::fill_n(options.statuses, count, GGUFC_OK);
+    if ((options.flags & GGUFC_EMBED_SKIP_ERRORS) == 0) return;
+    output.on_item_error = [this](size_t index, const Error& error) { Report(index, error); };
+  }
+
+  // After the call went through. `noun`: what an item is.
+  void Summarize(std::string_view noun) {
+    if (failed_ == 0) return;
+    summary_.message = fmt::format("{} of {} {}s failed; the first: {} {}: {}", failed_, count_, noun, noun,
+                                   first_, first_error_);
+  }
+
+  // Of a call that ended with `status`: what it returns. Items that were not reached get its status.
+  ggufc_status Finish(ggufc_status status) const noexcept {
+    if (status == GGUFC_OK) {
+      if (failed_ == 0) return GGUFC_OK;
+      ReportError(summary_);
+      return GGUFC_SOME_FAILED;
+    }
+    if (options_.statuses != nullptr) std::fill_n(options_.statuses + done_, count_ - done_, status);
+    return status;
+  }
+
+ private:
+  void Report(size_t index, const Error& error) {
+    if (failed_++ == 0 || index < first_) {
+      first_ = index;
+      first_error_ = error.message;
+    }
+    const ggufc_status status = StatusOf(error.kind);
+    if (options_.statuses != nullptr) options_.statuses[index] = status;
+    if (options_.on_error == nullptr) return;
+    Message message;
+    CopyMessage(error.message, message);
+    options_.on_error(options_.on_error_context, index, status, message.data());
+  }
+
+  ggufc_embed_options options_ = {};
+  size_t count_ = 0, done_ = 0, failed_ = 0, first_ = 0;
+  std::string first_error_;
+  Error summary_;
+};
 
 EmbedOptions ReadEmbedOptions(const ggufc_embed_options& options) {
   return {.truncate = (options.flags & GGUFC_EMBED_TRUNCATE) != 0,
           .parse_control = (options.flags & GGUFC_EMBED_PLAIN_TEXT) == 0,
+          .allow_empty = (options.flags & GGUFC_EMBED_ALLOW_EMPTY) != 0,
           .prompt = View(options.prompt)};
 }
 
@@ -108,10 +120,10 @@ std::string_view ViewOf(const char* text, size_t length) {
 }
 
 Status EmbedTexts(Embedder& embedder, const char* const* texts, const size_t* lengths, size_t count,
-                  const ggufc_embed_options* given, float* out, size_t stride) {
+                  const ggufc_embed_options* given, float* out, size_t stride, ItemStatuses& items) {
   ASSIGN_OR_RETURN(const auto options, ReadOptions(given, "ggufc_embed_options"));
   RETURN_IF_ERROR(CheckOptions(options));
-  ASSIGN_OR_RETURN(const EmbedOutput output, ReadOutput(embedder, count, options, out, stride));
+  ASSIGN_OR_RETURN(EmbedOutput output, ReadOutput(embedder, count, options, out, stride));
   if (count > 0 && texts == nullptr) return Err("texts is NULL");
   const auto length_of = [lengths](size_t i) {
     return lengths != nullptr ? lengths[i] : GGUFC_NUL_TERMINATED;
@@ -123,18 +135,22 @@ Status EmbedTexts(Embedder& embedder, const char* const* texts, const size_t* le
   const auto text_at = [&](size_t i) -> Text {
     return {ViewOf(texts[i], length_of(i)), options.titles != nullptr ? View(options.titles[i]) : title};
   };
-  return embedder.EmbedTexts(count, text_at, ReadEmbedOptions(options), output);
+  items.Start(options, count, output);
+  RETURN_IF_ERROR(embedder.EmbedTexts(count, text_at, ReadEmbedOptions(options), output));
+  items.Summarize("text");
+  return {};
 }
 
 Status EmbedIds(Embedder& embedder, const int32_t* ids, const size_t* lengths, size_t count,
-                const ggufc_embed_options* given, float* out, size_t stride) {
+                const ggufc_embed_options* given, float* out, size_t stride, ItemStatuses& items) {
   ASSIGN_OR_RETURN(const auto options, ReadOptions(given, "ggufc_embed_options"));
   RETURN_IF_ERROR(CheckOptions(options));
   if (!View(options.prompt).empty() || !View(options.title).empty() || options.titles != nullptr ||
-      (options.flags & GGUFC_EMBED_PLAIN_TEXT) != 0) {
-    return Err("prompts, titles and GGUFC_EMBED_PLAIN_TEXT are for texts, not for ids");
+      (options.flags & (GGUFC_EMBED_PLAIN_TEXT | GGUFC_EMBED_ALLOW_EMPTY)) != 0) {
+    return Err(
+        "prompts, titles, GGUFC_EMBED_PLAIN_TEXT and GGUFC_EMBED_ALLOW_EMPTY are for texts, not for ids");
   }
-  ASSIGN_OR_RETURN(const EmbedOutput output, ReadOutput(embedder, count, options, out, stride));
+  ASSIGN_OR_RETURN(EmbedOutput output, ReadOutput(embedder, count, options, out, stride));
   if (count == 0) return {};
   if (ids == nullptr || lengths == nullptr) return Err("{} is NULL", ids == nullptr ? "ids" : "lengths");
   size_t total = 0;
@@ -143,8 +159,11 @@ Status EmbedIds(Embedder& embedder, const int32_t* ids, const size_t* lengths, s
       return Err("sequence {}: {} ids", i, lengths[i]);
     }
   }
-  return embedder.EmbedIds({ids, total}, {lengths, count}, (options.flags & GGUFC_EMBED_TRUNCATE) != 0,
-                           output);
+  items.Start(options, count, output);
+  RETURN_IF_ERROR(
+      embedder.EmbedIds({ids, total}, {lengths, count}, (options.flags & GGUFC_EMBED_TRUNCATE) != 0, output));
+  items.Summarize("sequence");
+  return {};
 }
 
 Status Tokenize(const Embedder& embedder, const char* text, size_t length, const ggufc_embed_options* given,
@@ -153,12 +172,15 @@ Status Tokenize(const Embedder& embedder, const char* text, size_t length, const
   *count = 0;
   ASSIGN_OR_RETURN(const auto options, ReadOptions(given, "ggufc_embed_options"));
   RETURN_IF_ERROR(CheckOptions(options));
+  if ((options.flags & GGUFC_EMBED_SKIP_ERRORS) != 0 || options.statuses != nullptr) {
+    return Err("GGUFC_EMBED_SKIP_ERRORS and ggufc_embed_options.statuses are for batches, not for one text");
+  }
   if (text == nullptr && length != 0) return Err("text is NULL");
   if (ids == nullptr && capacity != 0) return Err("ids is NULL, but its capacity {}", capacity);
   std::vector<int32_t> all;
   const Text whole = {ViewOf(text, length),
                       View(options.titles != nullptr ? options.titles[0] : options.title)};
-  ASSIGN_OR_RETURN(const int64_t dropped, embedder.Tokenize(whole, ReadEmbedOptions(options), all));
+  ASSIGN_OR_RETURN(const int64_t dropped, embedder.encoder().Tokenize(whole, ReadEmbedOptions(options), all));
   *count = all.size();
   if (ids != nullptr && all.size() > capacity) {
     return Err(ErrorKind::kTooLong, "{} tokens, but there is room for {}", all.size(), capacity);
@@ -184,25 +206,6 @@ Result<ggufc_model*> Open(const ggufc_code* code, const char* weights_path, cons
 }
 
 }  // namespace
-
-ggufc_status ReportError(const Error& error) noexcept {
-  SetLastError(error.message);
-  return StatusOf(error.kind);
-}
-
-ggufc_status ReportException() noexcept {
-  try {
-    throw;
-  } catch (const std::bad_alloc&) {
-    SetLastError("out of memory");
-    return GGUFC_OUT_OF_MEMORY;
-  } catch (const std::exception& exception) {
-    SetLastError(exception.what());
-  } catch (...) {
-    SetLastError("an unknown exception");
-  }
-  return GGUFC_INTERNAL;
-}
 
 Status ReadSizedStruct(const void* options, std::string_view name, void* out, size_t own) {
   size_t size = 0;
@@ -257,18 +260,20 @@ void ggufc_close(ggufc_model* model) {
 
 ggufc_status ggufc_embed(ggufc_model* model, const char* const* texts, const size_t* lengths, size_t count,
                          const ggufc_embed_options* options, float* out, size_t stride) {
-  return Guard([&]() -> Status {
+  ItemStatuses items;
+  return items.Finish(Guard([&]() -> Status {
     RETURN_IF_ERROR(CheckHandle(model));
-    return EmbedTexts(*model->embedder, texts, lengths, count, options, out, stride);
-  });
+    return EmbedTexts(*model->embedder, texts, lengths, count, options, out, stride, items);
+  }));
 }
 
 ggufc_status ggufc_embed_ids(ggufc_model* model, const int32_t* ids, const size_t* lengths, size_t count,
                              const ggufc_embed_options* options, float* out, size_t stride) {
-  return Guard([&]() -> Status {
+  ItemStatuses items;
+  return items.Finish(Guard([&]() -> Status {
     RETURN_IF_ERROR(CheckHandle(model));
-    return EmbedIds(*model->embedder, ids, lengths, count, options, out, stride);
-  });
+    return EmbedIds(*model->embedder, ids, lengths, count, options, out, stride, items);
+  }));
 }
 
 ggufc_status ggufc_tokenize(const ggufc_model* model, const char* text, size_t length,
@@ -311,34 +316,6 @@ const char* ggufc_target(const ggufc_model* model) {
 
 const char* ggufc_fingerprint(const ggufc_model* model) {
   return model != nullptr ? model->embedder->fingerprint().c_str() : "";
-}
-
-const char* ggufc_last_error(void) { return last_error.data(); }
-
-const char* ggufc_status_name(ggufc_status status) {
-  switch (status) {
-    case GGUFC_OK:
-      return "GGUFC_OK";
-    case GGUFC_INVALID_ARGUMENT:
-      return "GGUFC_INVALID_ARGUMENT";
-    case GGUFC_IO:
-      return "GGUFC_IO";
-    case GGUFC_BAD_FILE:
-      return "GGUFC_BAD_FILE";
-    case GGUFC_MISMATCH:
-      return "GGUFC_MISMATCH";
-    case GGUFC_UNSUPPORTED_CPU:
-      return "GGUFC_UNSUPPORTED_CPU";
-    case GGUFC_OUT_OF_MEMORY:
-      return "GGUFC_OUT_OF_MEMORY";
-    case GGUFC_TOO_LONG:
-      return "GGUFC_TOO_LONG";
-    case GGUFC_NOT_FINITE:
-      return "GGUFC_NOT_FINITE";
-    case GGUFC_INTERNAL:
-      return "GGUFC_INTERNAL";
-  }
-  return "unknown status";
 }
 
 const char* ggufc_version(void) { return GGUFC_VERSION; }

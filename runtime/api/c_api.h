@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -30,6 +31,12 @@ class NoCancellation {
  private:
   int before_ = 0;
 };
+
+// One line of UTF-8 that ends in NUL, cut to fit: what callers pass in comes back in messages, and may be anything.
+using Message = std::array<char, 4096>;
+void CopyMessage(std::string_view text, Message& message) noexcept;
+
+ggufc_status StatusOf(ErrorKind kind) noexcept;
 
 // Keep the text for ggufc_last_error and return the status; the second is for use in a catch (...).
 ggufc_status ReportError(const Error& error) noexcept;

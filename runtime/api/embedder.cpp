@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "runtime/text/prompts.h"
 
@@ -42,64 +43,78 @@ Status CheckTogether(const ModelCard& info, const Program& program, const Tokeni
 // Gathers sequences and runs them when another one would not fit: pieces are the chunks that the executor would cut.
 class Embedder::Batch {
  public:
-  Batch(Embedder& embedder, std::string_view noun, bool truncate, const EmbedOutput& output)
-      : embedder_(embedder), noun_(noun), truncate_(truncate), output_(output) {
+  Batch(Embedder& embedder, std::string_view noun, const EmbedOutput& output)
+      : embedder_(embedder), noun_(noun), output_(output) {
     piece_tokens_ = static_cast<size_t>(embedder.executor_->chunk_tokens());
   }
 
-  // A sequence of `before` tokens; of those beyond the context length `ids` need only hold the last. Cuts them off if
-  // that is allowed.
-  Status Add(std::vector<int32_t>& ids, size_t before) {
-    const size_t index = first_ + lengths_.size();
-    const size_t limit = embedder_.context_length();
-    if (before > limit) {
-      if (!truncate_) {
-        return Err(ErrorKind::kTooLong, "{} {}: {} tokens (the model takes at most {})", noun_, index, before,
-                   limit);
-      }
-      ASSIGN_OR_RETURN(const Tokenizer* const tokenizer, embedder_.GetTokenizer());
-      tokenizer->Truncate(ids, limit);
-    }
-    if (output_.tokens_kept != nullptr) output_.tokens_kept[index] = static_cast<int64_t>(ids.size());
-    if (output_.tokens_dropped != nullptr) {
-      output_.tokens_dropped[index] = static_cast<int64_t>(before - ids.size());
-    }
+  // The tokens of an item, or why it has none. Items come in rising order.
+  Status Add(size_t index, const Result<int64_t>& dropped, std::span<const int32_t> ids) {
+    if (!dropped) return Fail(index, dropped.error());
     if (!lengths_.empty() && ids_.size() + ids.size() > piece_tokens_) RETURN_IF_ERROR(Flush());
     ids_.insert(ids_.end(), ids.begin(), ids.end());
     lengths_.push_back(static_cast<int32_t>(ids.size()));
+    indices_.push_back(index);
+    SetTokens(index, static_cast<int64_t>(ids.size()), *dropped);
     return {};
   }
 
   // Runs what has been gathered.
   Status Flush() {
     if (lengths_.empty()) return {};
-    const size_t dims = embedder_.dims();
-    float* const out = output_.vectors + first_ * output_.stride;
-    const bool dense = output_.stride == dims || lengths_.size() == 1;
-    if (!dense) gathered_.resize(lengths_.size() * dims);
-    RETURN_IF_ERROR(embedder_.Run(ids_, lengths_, dense ? out : gathered_.data(), {noun_, first_}));
-    for (size_t i = 0; !dense && i < lengths_.size(); ++i) {
-      std::copy_n(gathered_.begin() + static_cast<ptrdiff_t>(i * dims), dims, out + i * output_.stride);
+    const size_t dims = embedder_.dims(), count = lengths_.size(), first = indices_.front();
+    const size_t end = indices_.back() + 1;
+    const bool dense = count == 1 || (output_.stride == dims && end - first == count);
+    if (!dense) gathered_.resize(count * dims);
+    std::vector<BadSequence> not_finite;
+    RETURN_IF_ERROR(embedder_.Run(ids_, lengths_, dense ? VectorOf(first) : gathered_.data(), &not_finite));
+    for (size_t i = 0; !dense && i < count; ++i) {
+      std::copy_n(gathered_.begin() + static_cast<ptrdiff_t>(i * dims), dims, VectorOf(indices_[i]));
     }
-    first_ += lengths_.size();
+    const std::vector<size_t> indices = std::exchange(indices_, {});
     ids_.clear();
     lengths_.clear();
+    for (const BadSequence& bad : not_finite) RETURN_IF_ERROR(Fail(indices[bad.index], bad.error));
+    SetDone(end);
     return {};
   }
 
  private:
+  // Reports the item or, where that is not asked for, makes its error that of the call.
+  Status Fail(size_t index, const Error& error) {
+    if (!output_.on_item_error) {
+      RETURN_IF_ERROR(Flush());
+      SetDone(index);
+      return Err(error.kind, "{} {}: {}", noun_, index, error.message);
+    }
+    std::fill_n(VectorOf(index), embedder_.dims(), 0.0f);
+    SetTokens(index, 0, 0);
+    output_.on_item_error(index, error);
+    return {};
+  }
+
+  float* VectorOf(size_t index) const { return output_.vectors + index * output_.stride; }
+  void SetTokens(size_t index, int64_t kept, int64_t dropped) const {
+    if (output_.tokens_kept != nullptr) output_.tokens_kept[index] = kept;
+    if (output_.tokens_dropped != nullptr) output_.tokens_dropped[index] = dropped;
+  }
+  void SetDone(size_t items) const {
+    if (output_.done != nullptr) *output_.done = items;
+  }
+
   Embedder& embedder_;
   const std::string_view noun_;
-  const bool truncate_;
   const EmbedOutput& output_;
   size_t piece_tokens_;
-  size_t first_ = 0;  // index in the whole batch of the first that is gathered
   std::vector<int32_t> ids_, lengths_;
+  std::vector<size_t> indices_;  // of what is gathered, in the whole batch
   std::vector<float> gathered_;
 };
 
 Embedder::Embedder(EmbedderParts parts)
-    : parts_(std::move(parts)), fingerprint_text_(FingerprintText(parts_.fingerprint)) {}
+    : parts_(std::move(parts)),
+      encoder_([this] { return GetTokenizer(); }, {parts_.info.vocab, parts_.info.context_length}),
+      fingerprint_text_(FingerprintText(parts_.fingerprint)) {}
 
 Result<std::unique_ptr<Embedder>> Embedder::Create(EmbedderParts parts, const ExecutorOptions& options) {
   RETURN_IF_ERROR(CheckParts(parts));
@@ -110,67 +125,30 @@ Result<std::unique_ptr<Embedder>> Embedder::Create(EmbedderParts parts, const Ex
   return embedder;
 }
 
-Result<int64_t> Embedder::Tokenize(const Text& text, const EmbedOptions& options,
-                                   std::vector<int32_t>& ids) const {
-  std::string prompted;
-  std::string_view all = text.text;
-  if (!options.prompt.empty()) {
-    ASSIGN_OR_RETURN(prompted, ApplyPrompt(options.prompt, text.title, text.text));
-    all = prompted;
-  } else if (!text.title.empty()) {
-    return Err("the title `{}` needs a prompt that takes one", text.title);
-  }
-  if (all.size() > Tokenizer::kMaxTextBytes) {
-    return Err(ErrorKind::kTooLong, "the text has {} bytes (the limit is {})", all.size(),
-               Tokenizer::kMaxTextBytes);
-  }
-  ASSIGN_OR_RETURN(const Tokenizer* const tokenizer, GetTokenizer());
-  RETURN_IF_ERROR(tokenizer->Encode(all, ids, {.parse_control = options.parse_control}));
-  const size_t before = ids.size();
-  if (options.truncate) tokenizer->Truncate(ids, context_length());
-  return static_cast<int64_t>(before - ids.size());
-}
-
 Status Embedder::EmbedTexts(size_t count, const std::function<Text(size_t)>& text_at,
                             const EmbedOptions& options, const EmbedOutput& output) {
-  // An unknown prompt is an error of the call, not of its first text, and also where there is none.
+  // Errors of the call, not of its first text. An unknown prompt is one also where there is no text.
   if (!options.prompt.empty()) RETURN_IF_ERROR(FindPrompt(options.prompt).map([](auto&&) {}));
-  EmbedOptions whole = options;  // the batch counts what is dropped
-  whole.truncate = false;
-  Batch batch(*this, "text", options.truncate, output);
+  if (count > 0) RETURN_IF_ERROR(GetTokenizer().map([](auto&&) {}));
+  Batch batch(*this, "text", output);
   std::vector<int32_t> ids;
   for (size_t i = 0; i < count; ++i) {
-    const Text text = text_at(i);
-    if (text.text.empty()) return Err("text {}: the text is empty", i);
-    if (const Result<int64_t> status = Tokenize(text, whole, ids); !status) {
-      return Err(status.error().kind, "text {}: {}", i, status.error().message);
-    }
-    if (ids.empty()) return Err("text {}: no tokens", i);
-    RETURN_IF_ERROR(batch.Add(ids, ids.size()));
+    const Result<int64_t> dropped = encoder_.Encode(text_at(i), options, ids);
+    RETURN_IF_ERROR(batch.Add(i, dropped, ids));
   }
   return batch.Flush();
 }
 
 Status Embedder::EmbedIds(std::span<const int32_t> ids, std::span<const size_t> lengths, bool truncate,
                           const EmbedOutput& output) {
-  Batch batch(*this, "sequence", truncate, output);
+  Batch batch(*this, "sequence", output);
   std::vector<int32_t> sequence;
   for (size_t i = 0; i < lengths.size(); ++i) {
-    if (lengths[i] < 1) return Err("sequence {}: the sequence is empty", i);
     if (lengths[i] > ids.size()) {
       return Err("sequence {}: {} ids, but {} are left", i, lengths[i], ids.size());
     }
-    const std::span<const int32_t> all = ids.first(lengths[i]);
-    for (size_t j = 0; j < all.size(); ++j) {
-      if (all[j] < 0 || all[j] >= parts_.info.vocab) {
-        return Err("sequence {}: token {}: id {} is not in the vocabulary of {}", i, j, all[j],
-                   parts_.info.vocab);
-      }
-    }
-    const size_t taken = std::min(all.size(), context_length());
-    sequence.assign(all.begin(), all.begin() + static_cast<ptrdiff_t>(taken));
-    if (taken < all.size()) sequence.push_back(all.back());
-    RETURN_IF_ERROR(batch.Add(sequence, all.size()));
+    const Result<int64_t> dropped = encoder_.Take(ids.first(lengths[i]), truncate, sequence);
+    RETURN_IF_ERROR(batch.Add(i, dropped, sequence));
     ids = ids.subspan(lengths[i]);
   }
   if (!ids.empty()) return Err("{} ids are left behind the last sequence", ids.size());
@@ -183,9 +161,9 @@ Result<const Tokenizer*> Embedder::GetTokenizer() const {
 }
 
 Status Embedder::Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
-                     const SequenceNames& names) {
+                     std::vector<BadSequence>* not_finite) {
   RETURN_IF_ERROR(CheckRows(ids));
-  return executor_->Run(ids, lengths, out, names);
+  return executor_->Run(ids, lengths, out, not_finite);
 }
 
 // Ids outside the vocabulary are found by the executor, which says of which sequence they are.

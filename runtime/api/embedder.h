@@ -5,9 +5,12 @@
 // caller's thread until a piece is full, then the piece runs. So memory does not grow with the batch, and callers in
 // other threads get their turns in between.
 //
-// Errors name the text (or sequence) by its index in the batch; their kind is what the C interface returns. After an
-// error the vectors are unspecified, and the embedder is as usable as before. May be used in a child after fork, see
-// executor.h.
+// What is wrong with one text (or sequence) alone costs the call or, if the caller wants the others, only that item's
+// vector (EmbedOutput::on_item_error): it is empty, too long, its title has no place in the prompt, an id is not in the
+// vocabulary, its embedding is not finite. Everything else is an error of the call: an unknown prompt, a damaged table,
+// no memory. Errors of the call name the item, if there is one, by its index in the batch; their kind is what the C
+// interface returns. After an error the vectors of the items before EmbedOutput::done are good, the others unspecified,
+// and the embedder is as usable as before. May be used in a child after fork, see executor.h.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +25,7 @@
 #include "runtime/exec/program.h"
 #include "runtime/store/image_format.h"
 #include "runtime/store/model_card.h"
+#include "runtime/text/text_encoder.h"
 #include "runtime/text/tokenizer.h"
 #include "support/result.h"
 
@@ -48,18 +52,6 @@ struct EmbedderParts {
 // Whether they are of one model. `tokenizer` may be null.
 Status CheckTogether(const ModelCard& info, const Program& program, const Tokenizer* tokenizer);
 
-struct EmbedOptions {
-  bool truncate = false;      // what is too long loses tokens at its end, but keeps EOS; else it is an error
-  bool parse_control = true;  // false: control tokens spelled in a text are plain text
-  std::string_view prompt = {};  // prompts.h; empty: none
-};
-
-// `title` only for prompts that take one; empty: none.
-struct Text {
-  std::string_view text;
-  std::string_view title = {};
-};
-
 // Where the vectors go. Vector i starts at vectors + i * stride, stride >= dims() floats; the arrays of token counts
 // have one entry for each vector, or are null.
 struct EmbedOutput {
@@ -67,6 +59,14 @@ struct EmbedOutput {
   size_t stride = 0;
   int64_t* tokens_kept = nullptr;     // what the vector was computed from
   int64_t* tokens_dropped = nullptr;  // what truncation took
+
+  // Set: bad items are skipped. It is called once for each, in any order, in the calling thread and without a lock; the
+  // message does not name the item. Its vector is all zeros and its token counts are 0. All others have the bits that
+  // they have without it.
+  std::function<void(size_t index, const Error& error)> on_item_error = {};
+  // Set: becomes the number of items, from the first one on, whose vectors are written or that were reported. Kept up to
+  // date as the call goes on, so that it holds after an error and an exception; the caller sets it to 0 before.
+  size_t* done = nullptr;
 };
 
 class Embedder {
@@ -75,21 +75,21 @@ class Embedder {
   static Result<std::unique_ptr<Embedder>> Create(EmbedderParts parts, const ExecutorOptions& options);
 
   // The vector of text_at(i), for each i in [0, count). `text_at` is asked in rising order, once for each text, and
-  // what it returns is used until it is asked again. An empty text is an error.
+  // what it returns is used until it is asked again. Unless bad texts are skipped, the first one is the error of the
+  // call, and all before it have their vectors.
   Status EmbedTexts(size_t count, const std::function<Text(size_t)>& text_at, const EmbedOptions& options,
                     const EmbedOutput& output);
 
   // As Executor::Run, but the rows of the table are checked first. What all others end in.
   Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
-             const SequenceNames& names = {});
+             std::vector<BadSequence>* not_finite = nullptr);
 
-  // Of token ids, taken as they are. `ids`: all sequences, one after another; `lengths`: ids of each, at least 1.
+  // As EmbedTexts for token ids, taken as they are. `ids`: all sequences, one after another; `lengths`: ids of each,
+  // at least 1. Lengths that do not add up to the ids are an error of the call.
   Status EmbedIds(std::span<const int32_t> ids, std::span<const size_t> lengths, bool truncate,
                   const EmbedOutput& output);
 
-  // The ids that EmbedTexts computes with; unless options.truncate, of a text of any length. An empty text is fine.
-  // Returns how many were dropped.
-  Result<int64_t> Tokenize(const Text& text, const EmbedOptions& options, std::vector<int32_t>& ids) const;
+  const TextEncoder& encoder() const { return encoder_; }  // what the two go by
 
   // Checks all that the weights came from, computes the golden vectors and compares their bits. Returns how many
   // vectors there are. The error says what differs.
@@ -112,6 +112,7 @@ class Embedder {
   Status VerifyOne(const GoldenVector& golden);
 
   EmbedderParts parts_;  // without program and kernels, which the executor has
+  const TextEncoder encoder_;
   const std::string fingerprint_text_;
   std::unique_ptr<Executor> executor_;
 };

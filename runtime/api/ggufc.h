@@ -11,7 +11,8 @@
  * Rules that hold for every function:
  *   - Nothing is printed, no signal is raised, no exception leaves, the process is not ended.
  *   - A function that can fail returns a status; ggufc_last_error() then has the text for people. Every failure
- *     leaves the handle as usable as before, and what a call was to write is unspecified.
+ *     leaves the handle as usable as before, and what a call was to write is unspecified but for what is said
+ *     at the function.
  *   - Any number of threads may use one handle at a time; only ggufc_close must come last and alone. Forward
  *     passes take turns, each with all threads of the handle; texts are tokenized in the calling thread.
  *   - After fork the child may use and close the handles of the parent, whatever the parent's threads were
@@ -58,9 +59,10 @@ typedef enum ggufc_status {
   GGUFC_MISMATCH = 4, /* code and weights are not of one model, or verification found other vectors */
   GGUFC_UNSUPPORTED_CPU = 5, /* no target of the model runs on this CPU and operating system */
   GGUFC_OUT_OF_MEMORY = 6,
-  GGUFC_TOO_LONG = 7,   /* more tokens than the model, or than the caller's buffer, takes */
-  GGUFC_NOT_FINITE = 8, /* a vector came out with an infinity or a NaN: the weights are broken */
-  GGUFC_INTERNAL = 9    /* a bug in ggufc */
+  GGUFC_TOO_LONG = 7,    /* more tokens than the model, or than the caller's buffer, takes */
+  GGUFC_NOT_FINITE = 8,  /* a vector came out with an infinity or a NaN: the weights are broken */
+  GGUFC_INTERNAL = 9,    /* a bug in ggufc */
+  GGUFC_SOME_FAILED = 10 /* with GGUFC_EMBED_SKIP_ERRORS: some texts have no vector, all others have theirs */
 } ggufc_status;
 
 /* ggufc_options.flags: compare every byte of the weights with its checksum when the model is opened. Otherwise
@@ -80,6 +82,11 @@ typedef struct ggufc_options {
 /* ggufc_embed_options.flags */
 #define GGUFC_EMBED_TRUNCATE 1u   /* a text that is too long loses tokens at its end (EOS stays) */
 #define GGUFC_EMBED_PLAIN_TEXT 2u /* the spelling of a control token in a text (<eos>) is just text */
+/* A text that is wrong (empty, too long, a title without a place, an id outside the vocabulary, a vector that is not
+ * finite) costs its own vector, which becomes all zeros, and no other. The call returns GGUFC_SOME_FAILED. */
+#define GGUFC_EMBED_SKIP_ERRORS 4u
+/* An empty text is its prompt, BOS and EOS; where that is nothing, it is an error all the same. */
+#define GGUFC_EMBED_ALLOW_EMPTY 8u
 
 typedef struct ggufc_embed_options {
   size_t size;               /* sizeof(ggufc_embed_options) */
@@ -90,8 +97,16 @@ typedef struct ggufc_embed_options {
   int64_t* tokens_kept;      /* [count] tokens that a vector was computed from; NULL: not wanted */
   int64_t* tokens_dropped;   /* [count] tokens that GGUFC_EMBED_TRUNCATE took away; NULL: not wanted */
   const char* const* titles; /* [count] a title of each text, NULL or "" for none; not together with title */
+  ggufc_status* statuses;    /* [count] GGUFC_OK for each text whose vector is written, else why it has none;
+                                untouched where the call is refused for its arguments; NULL: not wanted */
+  /* With GGUFC_EMBED_SKIP_ERRORS: called for each text that fails, in the calling thread, in any order; `message` is as
+   * those of ggufc_last_error, does not name the text, and is valid during the call. It must return, and may call
+   * anything but ggufc_close. NULL: not wanted */
+  void (*on_error)(void* context, size_t index, ggufc_status status, const char* message);
+  void* on_error_context; /* handed to on_error */
 } ggufc_embed_options;
-#define GGUFC_EMBED_OPTIONS_INIT {sizeof(ggufc_embed_options), 0, 0, NULL, NULL, NULL, NULL, NULL}
+#define GGUFC_EMBED_OPTIONS_INIT \
+  {sizeof(ggufc_embed_options), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /* Opens a model; called by the generated NAME_open. `code` and what it points to stay as they are while the
  * handle is open. Weights come from the file `weights_path`; where that is NULL, from the object itself
@@ -106,21 +121,23 @@ GGUFC_API void ggufc_close(ggufc_model* model);
 /* One vector of ggufc_dims floats for each of `count` texts; that of text i starts at out[i * stride].
  *
  * texts    UTF-8, without a byte order mark. A byte that is not UTF-8 is a token of its own where the
- *          vocabulary has byte tokens, else the unknown token. An empty text is an error.
+ *          vocabulary has byte tokens, else the unknown token. An empty text is an error, unless
+ *          GGUFC_EMBED_ALLOW_EMPTY.
  * lengths  [count] bytes of each text, which may then hold NUL bytes; an entry may be GGUFC_NUL_TERMINATED.
  *          NULL: all texts end at a NUL byte.
  * stride   floats from one vector to the next, at least ggufc_dims; 0: ggufc_dims. What lies between two
  *          vectors is not touched.
  *
- * A vector depends on its text and prompt alone, to the bit: not on the other texts, threads or target. Errors
- * name the text by its index. Memory does not grow with `count`. */
+ * A vector depends on its text and prompt alone, to the bit: not on the other texts, threads or target. Memory
+ * does not grow with `count`. The first text that is wrong ends the call, with an error that names it by its index;
+ * the vectors of the texts before it are written. With GGUFC_EMBED_SKIP_ERRORS all others are computed. */
 GGUFC_API ggufc_status ggufc_embed(ggufc_model* model, const char* const* texts, const size_t* lengths,
                                    size_t count, const ggufc_embed_options* options, float* out,
                                    size_t stride);
 
 /* As ggufc_embed for token ids, taken as they are: nothing is added. `ids`: all sequences one after another;
- * `lengths`: [count] ids of each, at least 1. Of the options only GGUFC_EMBED_TRUNCATE and the token counts
- * apply, others are an error. */
+ * `lengths`: [count] ids of each, at least 1. Prompts, titles and the flags about texts do not apply and are an
+ * error. */
 GGUFC_API ggufc_status ggufc_embed_ids(ggufc_model* model, const int32_t* ids, const size_t* lengths,
                                        size_t count, const ggufc_embed_options* options, float* out,
                                        size_t stride);
@@ -129,7 +146,7 @@ GGUFC_API ggufc_status ggufc_embed_ids(ggufc_model* model, const int32_t* ids, c
  * NULL they are only counted; otherwise GGUFC_TOO_LONG if there are more than `capacity`, and then nothing but
  * *count is written. Differs from ggufc_embed in that an empty text is fine, and a text of any number of tokens
  * too, unless GGUFC_EMBED_TRUNCATE asks for what a truncated text keeps. `text` may be NULL where `length` is 0.
- * Token counts and titles of the options are arrays of 1. */
+ * Token counts and titles of the options are arrays of 1; statuses and GGUFC_EMBED_SKIP_ERRORS are an error. */
 GGUFC_API ggufc_status ggufc_tokenize(const ggufc_model* model, const char* text, size_t length,
                                       const ggufc_embed_options* options, int32_t* ids, size_t capacity,
                                       size_t* count);

@@ -44,6 +44,9 @@ struct Options {
 };
 
 // See ggufc_embed_options. Spans are as long as the batch, or empty.
+//
+// With `skip_errors` a text that is wrong is no exception: its vector is all zeros, its status says so, and all others
+// have their vectors. It needs `statuses`, so that no failure goes unnoticed; `messages` of good texts are left alone.
 struct EmbedOptions {
   const char* prompt = nullptr;
   const char* title = nullptr;
@@ -52,6 +55,10 @@ struct EmbedOptions {
   std::span<int64_t> tokens_kept = {};
   std::span<int64_t> tokens_dropped = {};
   std::span<const char* const> titles = {};
+  std::span<ggufc_status> statuses = {};
+  std::span<std::string> messages = {};
+  bool skip_errors = false;
+  bool allow_empty = false;
 };
 
 // Throws the thread's last error if the status is one.
@@ -108,7 +115,8 @@ class Model {
     std::vector<size_t> lengths(texts.size());
     std::ranges::transform(texts, data.begin(), [](std::string_view text) { return text.data(); });
     std::ranges::transform(texts, lengths.begin(), [](std::string_view text) { return text.size(); });
-    ThrowIfError(ggufc_embed(model_, data.data(), lengths.data(), texts.size(), &c, out.data(), stride));
+    ThrowUnlessSkipped(
+        ggufc_embed(model_, data.data(), lengths.data(), texts.size(), &c, out.data(), stride));
   }
   // Row-major [texts][dims()].
   std::vector<float> Embed(std::span<const std::string_view> texts, const EmbedOptions& options = {}) const {
@@ -131,7 +139,8 @@ class Model {
       left -= length;
     }
     if (left != 0) throw Error(GGUFC_INVALID_ARGUMENT, "the lengths add up to fewer ids than there are");
-    ThrowIfError(ggufc_embed_ids(model_, ids.data(), lengths.data(), lengths.size(), &c, out.data(), stride));
+    ThrowUnlessSkipped(
+        ggufc_embed_ids(model_, ids.data(), lengths.data(), lengths.size(), &c, out.data(), stride));
   }
   std::vector<float> EmbedIds(std::span<const int32_t> ids, std::span<const size_t> lengths,
                               const EmbedOptions& options = {}) const {
@@ -175,15 +184,37 @@ class Model {
     check(options.tokens_kept.size(), "tokens_kept");
     check(options.tokens_dropped.size(), "tokens_dropped");
     check(options.titles.size(), "titles");
+    check(options.statuses.size(), "statuses");
+    check(options.messages.size(), "messages");
+    if (options.skip_errors && options.statuses.empty() && count != 0) {
+      throw Error(GGUFC_INVALID_ARGUMENT, "skip_errors needs statuses");
+    }
     ggufc_embed_options c = GGUFC_EMBED_OPTIONS_INIT;
     if (options.truncate) c.flags |= GGUFC_EMBED_TRUNCATE;
     if (options.plain_text) c.flags |= GGUFC_EMBED_PLAIN_TEXT;
+    if (options.skip_errors) c.flags |= GGUFC_EMBED_SKIP_ERRORS;
+    if (options.allow_empty) c.flags |= GGUFC_EMBED_ALLOW_EMPTY;
     c.prompt = options.prompt;
     c.title = options.title;
     c.tokens_kept = options.tokens_kept.empty() ? nullptr : options.tokens_kept.data();
     c.tokens_dropped = options.tokens_dropped.empty() ? nullptr : options.tokens_dropped.data();
     c.titles = options.titles.empty() ? nullptr : options.titles.data();
+    c.statuses = options.statuses.empty() ? nullptr : options.statuses.data();
+    if (options.skip_errors && !options.messages.empty()) {
+      c.on_error = KeepMessage;
+      c.on_error_context = options.messages.data();
+    }
     return c;
+  }
+
+  // C code calls it, so no exception may leave; without memory for the message there is still the status.
+  static void KeepMessage(void* messages, size_t index, ggufc_status, const char* message) noexcept try {
+    static_cast<std::string*>(messages)[index] = message;
+  } catch (...) {
+  }
+
+  static void ThrowUnlessSkipped(ggufc_status status) {
+    if (status != GGUFC_SOME_FAILED) ThrowIfError(status);
   }
 
   // Also of an empty handle: dims() is 0 then, and the call will say what is wrong.

@@ -27,6 +27,14 @@ int64_t Nanoseconds() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
 }
 
+Status CheckFinite(std::span<const float> embedding) {
+  for (size_t i = 0; i < embedding.size(); ++i) {
+    if (std::isfinite(embedding[i])) continue;
+    return Err(ErrorKind::kNotFinite, "the embedding is not finite: component {} is {}", i, embedding[i]);
+  }
+  return {};
+}
+
 }  // namespace
 
 // What runs at a time: whole sequences, at most chunk_tokens unless it is a single one.
@@ -168,8 +176,8 @@ Result<Executor::State*> Executor::CurrentState() {
 }
 
 Status Executor::Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
-                     const SequenceNames& names) {
-  RETURN_IF_ERROR(CheckBatch(ids, lengths, names));
+                     std::vector<BadSequence>* not_finite) {
+  RETURN_IF_ERROR(CheckBatch(ids, lengths));
   ASSIGN_OR_RETURN(State* const state, CurrentState());
   const std::lock_guard lock(state->mutex);
   const DefaultFloatEnvironment environment;
@@ -184,11 +192,11 @@ Status Executor::Run(std::span<const int32_t> ids, std::span<const int32_t> leng
     float* const chunk_out = out + begin * dims;
     RETURN_IF_ERROR(RunChunk(*state, ids.subspan(token, static_cast<size_t>(tokens)),
                              lengths.subspan(begin, end - begin), chunk_out));
-    for (size_t i = 0; i < (end - begin) * dims; ++i) {
-      if (!std::isfinite(chunk_out[i])) {
-        return Err(ErrorKind::kNotFinite, "{}: the embedding is not finite: component {} is {}",
-                   names.Of(begin + i / dims), i % dims, chunk_out[i]);
-      }
+    for (size_t i = begin; i < end; ++i) {
+      const Status finite = CheckFinite({out + i * dims, dims});
+      if (finite) continue;
+      if (not_finite == nullptr) return WithContext(fmt::format("sequence {}", i), finite);
+      not_finite->push_back({i, finite.error()});
     }
     begin = end;
     token += static_cast<size_t>(tokens);
@@ -213,24 +221,23 @@ ExecutorStats Executor::stats() const {
   return stats;
 }
 
-Status Executor::CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths,
-                            const SequenceNames& names) const {
+Status Executor::CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths) const {
   size_t token = 0;
   for (size_t i = 0; i < lengths.size(); ++i) {
-    if (lengths[i] < 1) return Err("{}: {} tokens (at least 1)", names.Of(i), lengths[i]);
+    if (lengths[i] < 1) return Err("sequence {}: {} tokens (at least 1)", i, lengths[i]);
     if (lengths[i] > program_.context_length) {
-      return Err(ErrorKind::kTooLong, "{}: {} tokens (the model takes at most {})", names.Of(i), lengths[i],
+      return Err(ErrorKind::kTooLong, "sequence {}: {} tokens (the model takes at most {})", i, lengths[i],
                  program_.context_length);
     }
     const auto length = static_cast<size_t>(lengths[i]);
     if (length > ids.size() - token) {
-      return Err("{}: {} tokens, but {} ids are left of {}", names.Of(i), length, ids.size() - token,
+      return Err("sequence {}: {} tokens, but {} ids are left of {}", i, length, ids.size() - token,
                  ids.size());
     }
     for (size_t j = 0; j < length; ++j) {
       const int32_t id = ids[token + j];
       if (id < 0 || id >= program_.vocab) {
-        return Err("{}: token {}: id {} is not in the vocabulary of {}", names.Of(i), j, id, program_.vocab);
+        return Err("sequence {}: token {}: id {} is not in the vocabulary of {}", i, j, id, program_.vocab);
       }
     }
     token += length;

@@ -14,8 +14,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "runtime/exec/program.h"
@@ -36,16 +34,10 @@ struct ExecutorOptions {
   bool poison = false;
 };
 
-// How errors call the sequences of a batch: each by a name of its own, or, where the batch is part of a larger one,
-// "text 17".
-struct SequenceNames {
-  std::string_view noun = "sequence";
-  size_t first = 0;  // number of the batch's first
-  std::span<const std::string> each = {};
-
-  std::string Of(size_t index) const {
-    return index < each.size() ? each[index] : fmt::format("{} {}", noun, first + index);
-  }
+// A sequence of a batch that has no vector, and why. The message does not name the sequence.
+struct BadSequence {
+  size_t index = 0;
+  Error error;
 };
 
 // Sums over all runs so far of this process.
@@ -76,8 +68,11 @@ class Executor {
   // row-major. An id outside the vocabulary, a length of 0 or above the context length, an embedding that is
   // not finite: the error names the sequence by its index. `out` is unspecified after an error. May be called
   // from several threads: they take turns.
+  //
+  // With `not_finite` an embedding that is not finite is no error: its sequence is added there, in rising order, and
+  // all others are computed, to the same bits as without it.
   Status Run(std::span<const int32_t> ids, std::span<const int32_t> lengths, float* out,
-             const SequenceNames& names = {});
+             std::vector<BadSequence>* not_finite = nullptr);
 
   const Program& program() const { return program_; }
   int64_t chunk_tokens() const { return options_.chunk_tokens; }
@@ -94,8 +89,7 @@ class Executor {
 
   Result<std::unique_ptr<State>> MakeState() const;
   Result<State*> CurrentState();
-  Status CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths,
-                    const SequenceNames& names) const;
+  Status CheckBatch(std::span<const int32_t> ids, std::span<const int32_t> lengths) const;
   Status RunChunk(State& state, std::span<const int32_t> ids, std::span<const int32_t> lengths,
                   float* out) const;
   Status GrowArena(State& state, int64_t tokens, int64_t sequences) const;

@@ -54,6 +54,12 @@ Status CheckNotAnInput(const std::string& output, const std::vector<std::string>
   return {};
 }
 
+bool AppearsWhenComplete(const std::string& path) {
+  struct stat info = {};
+  if (path == "-" || path == "/dev/stdout") return false;
+  return stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode);
+}
+
 Result<OutputFile> OutputFile::Create(const std::string& path, const OutputFileOptions& options) {
   OutputFile file;
   file.name_ = path;

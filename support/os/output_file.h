@@ -32,6 +32,9 @@ struct OutputFileOptions {
 // from. Devices and pipes are no matter, nor are names of nothing.
 Status CheckNotAnInput(const std::string& output, const std::vector<std::string>& inputs);
 
+// Whether OutputFile::Create(path) makes a file that appears when it is complete; otherwise the bytes go out as they come.
+bool AppearsWhenComplete(const std::string& path);
+
 // Buffered. Errors name the file and say what the system said.
 class OutputFile {
  public:

@@ -5,6 +5,12 @@
 
 static const char* const kTexts[3] = {"hello world", "a", "the cat"};
 
+static void CountError(void* context, size_t index, ggufc_status status, const char* message) {
+  if (index == 1 && status == GGUFC_INVALID_ARGUMENT && strcmp(message, "the text is empty") == 0) {
+    ++*(int*)context;
+  }
+}
+
 const char* CallEverything(const ggufc_code* code, float* vectors) {
   ggufc_options options = GGUFC_OPTIONS_INIT;
   ggufc_embed_options embed = GGUFC_EMBED_OPTIONS_INIT;
@@ -15,6 +21,10 @@ const char* CallEverything(const ggufc_code* code, float* vectors) {
   size_t count = 0, vectors_compared = 0;
   size_t lengths[3];
   size_t i, dims;
+  const char* some[3];
+  ggufc_embed_options skip = GGUFC_EMBED_OPTIONS_INIT;
+  ggufc_status statuses[3];
+  int errors = 0;
 
   if (ggufc_abi_version() != GGUFC_ABI_VERSION || strlen(ggufc_version()) == 0) return "version";
   if (strcmp(ggufc_status_name(GGUFC_TOO_LONG), "GGUFC_TOO_LONG") != 0) return "status name";
@@ -39,6 +49,20 @@ const char* CallEverything(const ggufc_code* code, float* vectors) {
       return ggufc_last_error();
     }
   }
+  some[0] = kTexts[0];
+  some[1] = "";
+  some[2] = kTexts[2];
+  skip.flags = GGUFC_EMBED_SKIP_ERRORS;
+  skip.statuses = statuses;
+  skip.on_error = CountError;
+  skip.on_error_context = &errors;
+  if (ggufc_embed(model, some, NULL, 3, &skip, vectors, dims) != GGUFC_SOME_FAILED) return "skipped";
+  if (statuses[0] != GGUFC_OK || statuses[1] != GGUFC_INVALID_ARGUMENT || statuses[2] != GGUFC_OK ||
+      errors != 1)
+    return "statuses";
+  skip.flags |= GGUFC_EMBED_ALLOW_EMPTY;
+  if (ggufc_embed(model, some, NULL, 3, &skip, vectors, dims) != GGUFC_OK) return ggufc_last_error();
+  if (ggufc_embed(model, kTexts, NULL, 3, NULL, vectors, dims) != GGUFC_OK) return ggufc_last_error();
   if (ggufc_embed(model, NULL, NULL, 1, NULL, vectors, 0) != GGUFC_INVALID_ARGUMENT)
     return "a NULL was taken";
   if (strcmp(ggufc_last_error(), "texts is NULL") != 0) return ggufc_last_error();

@@ -97,7 +97,7 @@ TEST_F(ErrorsTest, WrongArguments) {
          "sequence 1: token 0: id 640 is not in the vocabulary of 640");
   Expect(ggufc_embed_ids(model_.get(), ids, lengths, 3, nullptr, out_, 0), kInvalid, "sequence 2: ");
   Expect(ggufc_embed_ids(model_.get(), ids, lengths + 3, 1, nullptr, out_, 0), kInvalid,
-         "sequence 0: the sequence is empty");
+         "sequence 0: the list of ids is empty");
   const int32_t negative[] = {-1};
   const size_t one = 1;
   Expect(ggufc_embed_ids(model_.get(), negative, &one, 1, nullptr, out_, 0), kInvalid, "id -1");
@@ -111,8 +111,10 @@ TEST_F(ErrorsTest, WrongEmbedOptions) {
     return o;
   };
   const char* const titles[] = {"title"};
-  Expect(EmbedOne("x", options([](auto& o) { o.flags = 4; })), kInvalid, "flags: 0x4 is not known");
+  Expect(EmbedOne("x", options([](auto& o) { o.flags = 16; })), kInvalid, "flags: 0x10 is not known");
   Expect(EmbedOne("x", options([](auto& o) { o.reserved = 1; })), kInvalid, "reserved is 1");
+  Expect(EmbedOne("x", options([](auto& o) { o.on_error = [](auto...) {}; })), kInvalid,
+         "on_error needs GGUFC_EMBED_SKIP_ERRORS");
   Expect(EmbedOne("x", options([](auto& o) { o.prompt = "nonsense"; })), kInvalid,
          "prompt `nonsense` is not known");
   Expect(EmbedOne("x", options([](auto& o) { o.title = "title"; })), kInvalid, "needs a prompt");
@@ -131,8 +133,16 @@ TEST_F(ErrorsTest, WrongEmbedOptions) {
   for (const ggufc_embed_options& of_texts :
        {options([](auto& o) { o.prompt = "query"; }), options([](auto& o) { o.title = "t"; }),
         options([&](auto& o) { o.titles = titles; }),
-        options([](auto& o) { o.flags = GGUFC_EMBED_PLAIN_TEXT; })}) {
+        options([](auto& o) { o.flags = GGUFC_EMBED_PLAIN_TEXT; }),
+        options([](auto& o) { o.flags = GGUFC_EMBED_ALLOW_EMPTY; })}) {
     EXPECT_EQ(ggufc_embed_ids(model_.get(), &id, &length, 1, &of_texts, out_, 0), kInvalid);
+  }
+  ggufc_status status = GGUFC_OK;
+  size_t count = 0;
+  for (const ggufc_embed_options& of_batches : {options([](auto& o) { o.flags = GGUFC_EMBED_SKIP_ERRORS; }),
+                                                options([&](auto& o) { o.statuses = &status; })}) {
+    Expect(ggufc_tokenize(model_.get(), "x", 1, &of_batches, nullptr, 0, &count), kInvalid,
+           "are for batches");
   }
 }
 
@@ -296,10 +306,10 @@ TEST_F(ErrorsTest, EachThreadHasItsOwnMessage) {
 }
 
 TEST_F(ErrorsTest, StatusNames) {
-  for (int i = GGUFC_OK; i <= GGUFC_INTERNAL; ++i) {
+  for (int i = GGUFC_OK; i <= GGUFC_SOME_FAILED; ++i) {
     EXPECT_THAT(ggufc_status_name(static_cast<ggufc_status>(i)), ::testing::StartsWith("GGUFC_"));
   }
-  EXPECT_STREQ(ggufc_status_name(static_cast<ggufc_status>(10)), "unknown status");
+  EXPECT_STREQ(ggufc_status_name(static_cast<ggufc_status>(11)), "unknown status");
   EXPECT_STREQ(ggufc_status_name(GGUFC_NOT_FINITE), "GGUFC_NOT_FINITE");
 }
 

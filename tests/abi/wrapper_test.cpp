@@ -109,6 +109,23 @@ TEST(WrapperTest, ErrorsAreExceptions) {
   expect(GGUFC_IO, "missing", [&] { ggufc::Model(OpenTiny, "missing"); });
 }
 
+TEST(WrapperTest, BadTextsCanBeSkipped) {
+  const ggufc::Model model = OpenOne();
+  const std::string_view texts[] = {"hello world", "", "a"};
+  std::vector<ggufc_status> statuses(3);
+  std::vector<std::string> messages(3);
+  const std::vector<float> out =
+      model.Embed(texts, {.statuses = statuses, .messages = messages, .skip_errors = true});
+  EXPECT_EQ(statuses, (std::vector<ggufc_status>{GGUFC_OK, GGUFC_INVALID_ARGUMENT, GGUFC_OK}));
+  EXPECT_EQ(messages, (std::vector<std::string>{"", "the text is empty", ""}));
+  const std::vector<float> last = model.Embed("a");
+  EXPECT_TRUE(std::equal(last.begin(), last.end(), out.end() - static_cast<ptrdiff_t>(last.size())));
+  EXPECT_THROW(model.Embed(texts, {.statuses = statuses}), ggufc::Error);
+  EXPECT_EQ(statuses[1], GGUFC_INVALID_ARGUMENT);
+  EXPECT_THROW(model.Embed(texts, {.skip_errors = true}), ggufc::Error);
+  EXPECT_EQ(model.Embed(texts, {.allow_empty = true}).size(), 3 * model.dims());
+}
+
 TEST(WrapperTest, CompilesModels) {
   const std::string file = ggufc::DataPath("tiny-q8_0.gguf");
   const char* const path = file.c_str();

@@ -57,6 +57,7 @@ TEST_F(Executable, AnswersLikeEmbed) {
   for (int i = 0; i < 20000; ++i) longer += "cat ";
   WriteFile(File("long.txt"), longer + "\nshort\n" + longer + "\n");
   ExpectAsEmbed({"--input", File("long.txt"), "--overlength", "truncate"});
+  ExpectAsEmbed({"", "--allow-empty", "--prompt", "query"});
 }
 
 TEST_F(Executable, RefusesLikeEmbed) {
@@ -78,6 +79,40 @@ TEST_F(Executable, RefusesLikeEmbed) {
   const Outcome full = RunProgram(File("tiny"), {"text"}, {}, Stdout::kFullDevice);
   EXPECT_EQ(full.status, 1);
   EXPECT_THAT(full.err, HasSubstr("standard output"));
+}
+
+// 96 lines, of which one has 20,000 words: what `ggufc embed` writes for them, which is, but for that line, what it writes
+// without it (tests/cli/on_error_test.cpp).
+TEST_F(Executable, SkipsLikeEmbed) {
+  Compile(model_, "tiny", {"--emit", "exe"});
+  std::string lines, others;
+  for (int i = 0; i < 96; ++i) {
+    std::string text = "document number " + std::to_string(i * i);
+    for (int words = i == 49 ? 20000 : i % 9; words > 0; --words) text += " word";
+    const std::string line = nlohmann::json{{"id", i}, {"text", text}}.dump() + "\n";
+    lines += line;
+    if (i != 49) others += line;
+  }
+  for (const char* format : {"jsonl", "npy", "text"}) {
+    ExpectAsEmbed({"--input", "-", "--on-error", "skip", "--format", format}, lines);
+    ExpectAsEmbed({"--input", "-", "--format", format}, lines);
+  }
+  ExpectAsEmbed({"--input", "-", "--on-error", "skip"}, "{\"text\":\"a\"}\noops\n{\"id\":7,\"text\":\"\"}\n");
+
+  const Outcome skipped = RunProgram(File("tiny"), {"--input", "-", "--on-error", "skip"}, lines);
+  EXPECT_EQ(skipped.status, 1);
+  EXPECT_EQ(skipped.err, "tiny: 1 of 96 documents failed\n");
+  std::vector<nlohmann::json> all = ParseLines(skipped.out);
+  const std::vector<nlohmann::json> good = ParseLines(RunProgram(File("tiny"), {"--input", "-"}, others).out);
+  ASSERT_EQ(all.size(), 96u);
+  ASSERT_EQ(good.size(), 95u);
+  EXPECT_EQ(all[49]["index"], 49);
+  EXPECT_EQ(all[49]["id"], 49);
+  EXPECT_THAT(all[49]["error"].get<std::string>(), StartsWith("standard input: line 50: "));
+  all.erase(all.begin() + 49);
+  for (size_t i = 0; i < 95; ++i) {
+    EXPECT_EQ(all[i]["embedding"].dump(), good[i]["embedding"].dump()) << i;
+  }
 }
 
 TEST_F(Executable, KnowsItself) {

@@ -116,14 +116,15 @@ TEST_F(WrongInput, CommandLine) {
 TEST_F(WrongInput, Documents) {
   ExpectEmbed(1, {"text", ""}, "ggufc: text 2: the text is empty");
   ExpectEmbed(1, {"", "--prompt", "query"}, "ggufc: text 1: the text is empty");
-  ExpectEmbed(1, {"--ids", "2,640,1"}, "ggufc: --ids list 1: token 1 is 640 (the vocabulary has 0 to 639)");
+  ExpectEmbed(1, {"--ids", "2,640,1"},
+              "ggufc: --ids list 1: token 1: id 640 is not in the vocabulary of 640");
   ExpectEmbed(1, {"text", "--dims", "129"}, model_ + ": 129 dimensions are asked for (1 to 128 are there)");
 }
 
 TEST_F(WrongInput, OverlongDocument) {
   std::string text;
   for (int i = 0; i < 600; ++i) text += "word ";
-  ExpectEmbed(1, {text}, "(the model takes 512 at most; --overlength truncate cuts the rest off)");
+  ExpectEmbed(1, {text}, "(the model takes at most 512); --overlength truncate cuts the rest off");
 }
 
 TEST_F(WrongInput, JsonLines) {
@@ -157,7 +158,7 @@ TEST_F(WrongInput, JsonLines) {
   expect("{\"ids\":[2,-1]}", "`ids`: element 1 is -1");
   expect("{\"ids\":[2,4294967298]}", "`ids`: element 1 is 4294967298");
   expect("{\"ids\":[2,[1]]}", "`ids`: element 1 is array");
-  expect("{\"ids\":[2,640]}", "token 1 is 640");
+  expect("{\"ids\":[2,640]}", "token 1: id 640 is not in the vocabulary");
   expect("{\"x\":1e999,\"text\":\"a\"}", "not valid JSON");
   expect("{\"text\":\"a\",\"x\":" + std::string(100000, '[') + std::string(100000, ']') + "}",
          "values are nested deeper than 256 levels");

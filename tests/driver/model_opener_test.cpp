@@ -476,7 +476,8 @@ TEST_F(OpenModel, AModelWithoutVocabularyIsForIds) {
   const auto length = static_cast<int32_t>(kIds.size());
   EXPECT_TRUE(embedder->Run(kIds, std::span(&length, 1), vector.data()));
   std::vector<int32_t> ids;
-  EXPECT_THAT(embedder->Tokenize({"a"}, {}, ids).error().message, HasSubstr("takes token ids only"));
+  EXPECT_THAT(embedder->encoder().Tokenize({"a"}, {}, ids).error().message,
+              HasSubstr("takes token ids only"));
 }
 
 TEST_F(OpenModel, ErrorsOfTheModelAreThoseWithoutACache) {

@@ -532,6 +532,38 @@ TEST(ExecutorTest, AnEmbeddingThatIsNotFiniteIsAnErrorThatNamesItsSequence) {
   }
 }
 
+TEST(ExecutorTest, SequencesThatAreNotFiniteAreListedAndTheOthersComputed) {
+  Model model;
+  for (const int64_t chunk_tokens : {2, 5, 1000}) {
+    ExecutorOptions options;
+    options.threads = 2;
+    options.chunk_tokens = chunk_tokens;
+    const auto executor = model.Make(options);
+    const auto run = [&](const std::vector<int32_t>& ids, const std::vector<int32_t>& lengths,
+                         std::vector<BadSequence>& bad) {
+      std::vector<float> out(lengths.size() * kDims);
+      EXPECT_TRUE(executor->Run(ids, lengths, out.data(), &bad));
+      return out;
+    };
+    std::vector<BadSequence> bad, none;
+    const std::vector<float> out = run({1, 2, 3, kBadId, 4, 5, 6, kBadId}, {2, 2, 2, 1, 1}, bad);
+    ASSERT_EQ(bad.size(), 2u);
+    EXPECT_EQ(bad[0].index, 1u);
+    EXPECT_EQ(bad[1].index, 4u);
+    EXPECT_EQ(bad[1].error.message, "the embedding is not finite: component 0 is inf");
+    EXPECT_EQ(bad[1].error.kind, ErrorKind::kNotFinite);
+    const std::vector<float> good = run({1, 2, 4, 5, 6}, {2, 2, 1}, none);
+    EXPECT_TRUE(none.empty());
+    const auto row = [](const std::vector<float>& rows, size_t i) {
+      return std::vector<float>(rows.begin() + static_cast<ptrdiff_t>(i * kDims),
+                                rows.begin() + static_cast<ptrdiff_t>((i + 1) * kDims));
+    };
+    EXPECT_EQ(row(out, 0), row(good, 0));
+    EXPECT_EQ(row(out, 2), row(good, 1));
+    EXPECT_EQ(row(out, 3), row(good, 2));
+  }
+}
+
 std::string CreateError(const std::function<void(Model&, ExecutorOptions&)>& change) {
   Model model;
   ExecutorOptions options;

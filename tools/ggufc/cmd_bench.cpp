@@ -9,7 +9,7 @@
 #include "support/text.h"
 #include "tools/ggufc/bench_roofline.h"
 #include "tools/ggufc/command_line.h"
-#include "tools/ggufc/encode.h"
+#include "tools/input/input_flags.h"
 #include "tools/io/line_reader.h"
 #include "tools/io/number_list.h"
 #include "tools/io/report.h"
@@ -156,8 +156,8 @@ class Bench {
 };
 
 Result<Workload> ReadWorkload(driver::SourceModel& model, const std::string& path) {
-  const InputFlags flags;
-  Encoder encoder(model, flags);
+  const runtime::TextEncoder encoder([&] { return model.tokenizer(); },
+                                     {model.config().vocab, model.config().context_length});
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, OpenDocuments(path));
   Workload work;
   Document document;
@@ -165,7 +165,8 @@ Result<Workload> ReadWorkload(driver::SourceModel& model, const std::string& pat
   while (true) {
     ASSIGN_OR_RETURN(const bool more, source->Next(document));
     if (!more) break;
-    RETURN_IF_ERROR(encoder.EncodeForModel(document, /*truncate=*/false, ids).map([](int64_t) {}));
+    const Result<int64_t> encoded = EncodeDocument(encoder, document, /*title=*/"", {}, ids);
+    if (!encoded) return WithContext<Workload>(document.where, tl::unexpected(encoded.error()));
     work.ids.insert(work.ids.end(), ids.begin(), ids.end());
     work.lengths.push_back(static_cast<int32_t>(ids.size()));
     if (work.tokens() > runtime::kMaxBatchTokens) {

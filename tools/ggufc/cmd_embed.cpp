@@ -1,39 +1,28 @@
 // ggufc embed: documents in, vectors out, a bounded number of documents at a time.
-#include <chrono>
-
 #include "driver/model_opener.h"
 #include "support/os/output_file.h"
 #include "support/text.h"
+#include "tools/embed/document_embedder.h"
 #include "tools/ggufc/command_line.h"
-#include "tools/ggufc/encode.h"
 #include "tools/io/report.h"
-#include "tools/io/truncation_report.h"
 
 namespace ggufc::tools {
 namespace {
 
-// Enough for all threads, and little against the arena: 1024 vectors of 768 are 3 MB.
-constexpr size_t kBatchDocuments = 1024;
-constexpr size_t kBatchTokens = size_t{1} << 16;
-
-constexpr CommandHelp kHelp = {
-    "embed", "MODEL [TEXT...] [options]",
+constexpr const char* kAbout =
     "Compiles MODEL for this CPU, runs it on each document and writes one vector a document. A document is\n"
     "a TEXT, a list of --ids, or a line of --input. BOS and EOS are added to texts, and a prompt if asked\n"
-    "for. What was compiled is kept for the next time (ggufc cache).",
-    R"(Formats:
-  jsonl  {"index":0,"tokens":11,"embedding":[...]} a line; other keys of an input line stand before "embedding"
-         (not those of these names), and behind "tokens" there is "dropped":3 where --overlength truncate cut 3
-         tokens off
-  npy    NumPy, float32, shape (documents, dims)
-  text   a line of numbers a vector
+    "for. What was compiled is kept for the next time (ggufc cache).";
+
+constexpr std::string_view kExamples = R"(
 
 Examples:
   ggufc embed model.gguf "The cat sleeps." "A cat is asleep."
   ggufc embed model.gguf --prompt query "where do cats sleep?"
   ggufc embed model.gguf --input docs.jsonl --prompt document --format npy --output docs.npy
+  ggufc embed model.gguf --input docs.jsonl --on-error skip --output vectors.jsonl
   ggufc embed model.gguf --ids 2,9259,1902,1 --dims 256 --format text
-  printf '{"id":7,"text":"The cat sleeps."}\n' | ggufc embed model.gguf --input -)"};
+  printf '{"id":7,"text":"The cat sleeps."}\n' | ggufc embed model.gguf --input -)";
 
 struct EmbedFlags {
   ModelFlags model;
@@ -43,44 +32,6 @@ struct EmbedFlags {
   bool stats = false;
   bool no_cache = false;
 };
-
-struct Batch {
-  std::vector<int32_t> ids;
-  std::vector<int32_t> lengths;
-  std::vector<int64_t> dropped;    // tokens of each that were cut off
-  std::vector<std::string> kept;   // Document::kept of each
-  std::vector<std::string> where;  // Document::where of each
-};
-
-struct Totals {
-  int64_t documents = 0;
-  int64_t tokens = 0;
-  double encode = 0;  // seconds: reading and tokenizing
-  double run = 0;
-};
-
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-Status ReadBatch(DocumentSource& source, Encoder& encoder, bool truncate, TruncationReport& truncated,
-                 Batch& batch) {
-  batch = {};
-  std::vector<int32_t> ids;
-  Document document;
-  while (batch.lengths.size() < kBatchDocuments && batch.ids.size() < kBatchTokens) {
-    ASSIGN_OR_RETURN(const bool more, source.Next(document));
-    if (!more) break;
-    ASSIGN_OR_RETURN(const int64_t dropped, encoder.EncodeForModel(document, truncate, ids));
-    truncated.Add(document.where, static_cast<int64_t>(ids.size()), dropped);
-    batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
-    batch.lengths.push_back(static_cast<int32_t>(ids.size()));
-    batch.dropped.push_back(dropped);
-    batch.kept.push_back(std::move(document.kept));
-    batch.where.push_back(std::move(document.where));
-  }
-  return {};
-}
 
 std::string CacheLine(const driver::OpenReport& report) {
   const auto seconds = [](std::string_view what, double time) {
@@ -99,7 +50,7 @@ std::string CacheLine(const driver::OpenReport& report) {
 }
 
 void PrintStats(const driver::ModelOpener& model, const runtime::Embedder& embedder, const EmbedFlags& flags,
-                const Totals& totals, const TruncationReport& truncated) {
+                const EmbedTotals& totals, const TruncationReport& truncated) {
   const driver::OpenReport& report = model.report();
   const driver::CompileTimes& times = report.compile;
   const runtime::Program& program = embedder.executor().program();
@@ -169,7 +120,6 @@ Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(driver::ModelOpener& mod
 Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
   RETURN_IF_ERROR(CheckNotAnInput(flags.output.path, {flags.model.model, flags.input.input}));
   ASSIGN_OR_RETURN(const std::unique_ptr<driver::ModelOpener> model, OpenThroughCache(flags));
-  ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
   size_t warned = 0;
   const auto warn_about_model = [&] {
     for (; warned < model->warnings().size(); ++warned) {
@@ -183,54 +133,22 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
     warn_about_model();
     return made;
   };
-  Encoder encoder(tokenizer, {model->vocab(), model->context_length()}, flags.input);
-  const bool truncate = flags.output.truncate();
-  Totals totals;
-  Batch batch;
-  Progress progress;
-  TruncationReport truncated([&](std::string_view message) {
-    progress.Clear();
-    Warn(message);
-  });
-  const auto read = [&]() -> Status {
-    const auto start = std::chrono::steady_clock::now();
-    RETURN_IF_ERROR(ReadBatch(*source, encoder, truncate, truncated, batch));
-    totals.encode += SecondsSince(start);
-    return {};
-  };
+  ASSIGN_OR_RETURN(std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
+  DocumentEmbedder documents(std::move(source), {tokenizer, {model->vocab(), model->context_length()}}, flags.input,
+                             flags.output, flags.model.model, "ggufc");
   // Before the work of compiling: most mistakes show here.
-  RETURN_IF_ERROR(read());
+  RETURN_IF_ERROR(documents.Start());
   ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Embedder> embedder, MakeEmbedder(*model, flags));
-  const size_t dims = embedder->dims();
-  ASSIGN_OR_RETURN(const std::unique_ptr<VectorWriter> writer, flags.output.Open(static_cast<int64_t>(dims)));
-  std::vector<float> vectors;
-  while (!batch.lengths.empty()) {
-    vectors.resize(batch.lengths.size() * dims);
-    const auto start = std::chrono::steady_clock::now();
-    RETURN_IF_ERROR(WithContext(
-        flags.model.model, embedder->Run(batch.ids, batch.lengths, vectors.data(), {.each = batch.where})));
-    totals.run += SecondsSince(start);
-    totals.tokens += static_cast<int64_t>(batch.ids.size());
-    for (size_t i = 0; i < batch.lengths.size(); ++i) {
-      RETURN_IF_ERROR(writer->Write({totals.documents++, batch.lengths[i], batch.dropped[i], batch.kept[i]},
-                                    std::span(vectors).subspan(i * dims, dims)));
-    }
-    RETURN_IF_ERROR(writer->Flush());
-    progress.Show(fmt::format("{} documents, {:.0f} tokens/s", Grouped(totals.documents),
-                              static_cast<double>(totals.tokens) / totals.run));
-    RETURN_IF_ERROR(read());
-  }
-  progress.Clear();
-  RETURN_IF_ERROR(writer->Finish());
-  truncated.Finish();
-  if (flags.stats) PrintStats(*model, *embedder, flags, totals, truncated);
-  return {};
+  RETURN_IF_ERROR(documents.Run(*embedder));
+  if (flags.stats) PrintStats(*model, *embedder, flags, documents.totals(), documents.truncated());
+  return documents.Outcome();
 }
 
 }  // namespace
 
 int RunEmbed(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  const std::string examples = fmt::format("{}{}", kEmbedFormats, kExamples);
+  CommandLine line({"embed", "MODEL [TEXT...] [options]", kAbout, examples.c_str()});
   EmbedFlags flags;
   flags.model.AddModel(line.app());
   line.TakeTexts();

@@ -1,7 +1,8 @@
 // ggufc tokenize: texts in, a JSON array of token ids a text out.
+#include "runtime/text/text_encoder.h"
 #include "support/os/output_file.h"
 #include "tools/ggufc/command_line.h"
-#include "tools/ggufc/encode.h"
+#include "tools/input/input_flags.h"
 
 namespace ggufc::tools {
 namespace {
@@ -19,13 +20,21 @@ Status Tokenize(const std::string& path, const InputFlags& flags, const std::vec
   ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, OpenModel(path));
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source, flags.Open(texts));
   ASSIGN_OR_RETURN(OutputFile out, OutputFile::Create("-"));
-  Encoder encoder(*model, flags);
+  const runtime::TextEncoder encoder([&] { return model->tokenizer(); },
+                                     {model->config().vocab, model->config().context_length});
   Document document;
   std::vector<int32_t> ids;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, source->Next(document));
     if (!more) return out.Finish();
-    RETURN_IF_ERROR(encoder.Encode(document, ids));
+    RETURN_IF_ERROR(WithContext(document.where, document.status));
+    if (document.has_text) {
+      const runtime::Text text = {document.text, flags.title};
+      RETURN_IF_ERROR(
+          WithContext(document.where, encoder.Tokenize(text, flags.Options(), ids)).map([](auto&&) {}));
+    } else {
+      ids = std::move(document.ids);
+    }
     RETURN_IF_ERROR(out.Write(fmt::format("[{}]\n", fmt::join(ids, ","))));
   }
 }

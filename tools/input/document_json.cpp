@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 // The first two are used, the others are what the output calls its own.
-constexpr std::string_view kNotKept[] = {"text", "ids", "index", "tokens", "dropped", "embedding"};
+constexpr std::string_view kNotKept[] = {"text", "ids", "index", "tokens", "dropped", "embedding", "error"};
 
 std::string Spelled(const std::string& string) {
   return Json(string).dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -27,7 +27,9 @@ class DocumentReader final : public nlohmann::json_sax<Json> {
  public:
   explicit DocumentReader(Document& document) : document_(document) {}
 
-  Status Finish(bool is_json, const std::string& line) && {
+  bool kept_is_whole(bool is_json) const { return is_json && !too_deep_ && !bad_keys_; }
+
+  Status Finish(bool is_json, const std::string& line) {
     if (too_deep_) return Err("values are nested deeper than {} levels", kMaxJsonDepth);
     if (!is_json) return Err("not valid JSON: {}", Quoted(line));
     if (!error_.message.empty()) return tl::unexpected<Error>(std::move(error_));
@@ -64,8 +66,11 @@ class DocumentReader final : public nlohmann::json_sax<Json> {
 
   bool key(std::string& key) override {
     if (depth_ == 1) {
-      if (!keys_.contains(key) && keys_.size() == kMaxJsonKeys) Fail("more than {} keys", kMaxJsonKeys);
-      if (keys_.size() < kMaxJsonKeys && !keys_.insert(key).second) Fail("key {} appears twice", Quoted(key));
+      const bool is_new = !keys_.contains(key);
+      if (is_new && keys_.size() == kMaxJsonKeys) Fail("more than {} keys", kMaxJsonKeys);
+      if (!is_new) Fail("key {} appears twice", Quoted(key));
+      bad_keys_ |= !is_new || keys_.size() == kMaxJsonKeys;
+      if (keys_.size() < kMaxJsonKeys) keys_.insert(key);
       const bool kept = std::ranges::find(kNotKept, key) == std::end(kNotKept);
       role_ = kept ? Role::kKept : key == "text" ? Role::kText : key == "ids" ? Role::kIds : Role::kDropped;
     }
@@ -141,6 +146,7 @@ class DocumentReader final : public nlohmann::json_sax<Json> {
   Role role_ = Role::kNone;
   bool separate_ = false;  // a comma is due before what comes next in `kept`
   bool too_deep_ = false;
+  bool bad_keys_ = false;                 // too many, or one twice
   std::unordered_set<std::string> keys_;  // of the object itself
   Error error_;
 };
@@ -150,7 +156,13 @@ class DocumentReader final : public nlohmann::json_sax<Json> {
 Status ParseDocument(const std::string& line, Document& document) {
   DocumentReader reader(document);
   const bool is_json = Json::sax_parse(line, &reader);
-  return std::move(reader).Finish(is_json, line);
+  Status status = reader.Finish(is_json, line);
+  if (status) return {};
+  if (!reader.kept_is_whole(is_json)) document.kept.clear();
+  document.has_text = false;
+  document.text.clear();
+  document.ids.clear();
+  return status;
 }
 
 }  // namespace ggufc::tools

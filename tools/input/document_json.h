@@ -14,7 +14,8 @@ inline constexpr size_t kMaxJsonKeys = 1024;
 
 // Fills `text` or `ids`, and `kept`: the other keys as the line spells them, but for white space and escapes in strings.
 // Reads the line once and builds nothing from it but the document: memory is a small multiple of the line. The
-// error says what is wrong, not where. A key that stands there twice is an error.
+// error says what is wrong, not where; text and ids are empty then, and so is `kept` unless the line is a JSON object
+// whose only fault is its text or ids. A key that stands there twice is an error.
 Status ParseDocument(const std::string& line, Document& document);
 
 }  // namespace ggufc::tools

@@ -37,16 +37,19 @@ class FileSource final : public DocumentSource {
   FileSource(LineReader reader, bool plain) : reader_(std::move(reader)), plain_(plain) {}
 
   Result<bool> Next(Document& document) override {
-    ASSIGN_OR_RETURN(const bool more, reader_.Next(line_));
-    if (!more) return false;
+    const Result<bool> more = reader_.Next(line_);
+    const bool too_long = !more && more.error().kind == ErrorKind::kTooLong;
+    if (!too_long && (!more || !*more)) return more;
     document = {};
     document.where = fmt::format("{}: line {}", reader_.name(), reader_.line_number());
-    if (plain_) {
+    if (too_long) {
+      document.status = Err("longer than {} bytes", kMaxLineBytes);
+    } else if (plain_) {
       if (line_.ends_with('\r')) line_.pop_back();
       document.has_text = true;
       document.text = line_;
     } else {
-      RETURN_IF_ERROR(WithContext(document.where, ParseDocument(line_, document)));
+      document.status = ParseDocument(line_, document);
     }
     return true;
   }

@@ -3,7 +3,7 @@
 //
 // A file whose name ends in .txt has a text on each line (LF or CRLF). Any other file, and standard input,
 // has a JSON object on each line, with a `text` (a string) or `ids` (token ids); its other keys are kept,
-// except those that the output has a use for: index, tokens, dropped, embedding. A byte order mark is skipped.
+// except those that the output has a use for: index, tokens, dropped, embedding, error. A byte order mark is skipped.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,15 @@ struct Document {
   std::string text;
   std::vector<int32_t> ids;
   std::string kept;  // the other keys: `"key":value,"key":value` in JSON
+  // What is wrong with this document, apart from `where`; then it has neither text nor ids, and `kept` what could be read.
+  Status status = {};
 };
 
 class DocumentSource {
  public:
   virtual ~DocumentSource() = default;
-  // False at the end. An error names file and line.
+  // False at the end. A document that is wrong says so itself, and the next one may be asked for; an error is that
+  // nothing more can be read, and names the file.
   virtual Result<bool> Next(Document& document) = 0;
 };
 

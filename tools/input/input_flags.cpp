@@ -56,12 +56,28 @@ Result<std::unique_ptr<DocumentSource>> InputFlags::Open(const std::vector<std::
   return DocumentsOf(texts, std::move(lists));
 }
 
+Result<int64_t> EncodeDocument(const runtime::TextEncoder& encoder, const Document& document,
+                               std::string_view title, const runtime::EmbedOptions& options,
+                               std::vector<int32_t>& ids) {
+  if (!document.status) return tl::unexpected(document.status.error());
+  if (document.has_text) return encoder.Encode({document.text, title}, options, ids);
+  return encoder.Take(document.ids, options.truncate, ids);
+}
+
 void OutputFlags::Add(CLI::App& app) {
   app.add_option("--overlength", overlength,
                  "a document longer than the model's context: error (default), or\ntruncate: cut its end "
                  "off, keep EOS")
       ->check(OneOf({"error", "truncate"}))
       ->type_name("error|truncate");
+  app.add_flag("--allow-empty", allow_empty,
+               "an empty text is its prompt, BOS and EOS; without this it is wrong");
+  app.add_option(
+         "--on-error", on_error,
+         "a document that is wrong: fail (default): end there; skip: write an error in\nits place, see "
+         "below")
+      ->check(OneOf({"fail", "skip"}))
+      ->type_name("fail|skip");
   app.add_option("--output", path,
                  "write to FILE, which appears when all is done; - is standard output\n(default)")
       ->type_name("FILE|-");

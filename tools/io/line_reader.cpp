@@ -25,7 +25,8 @@ LineReader::LineReader(LineReader&& other) noexcept
       line_number_(other.line_number_),
       buffer_(std::move(other.buffer_)),
       position_(other.position_),
-      at_end_(other.at_end_) {}
+      at_end_(other.at_end_),
+      skip_rest_(other.skip_rest_) {}
 
 LineReader::~LineReader() {
   if (fd_ > STDIN_FILENO) close(fd_);
@@ -36,10 +37,16 @@ Result<bool> LineReader::Next(std::string& line) {
   ++line_number_;
   while (true) {
     const size_t end = buffer_.find('\n', position_);
-    line.append(buffer_, position_, end - position_);
+    if (!skip_rest_) line.append(buffer_, position_, end - position_);
     position_ = end == std::string::npos ? buffer_.size() : end + 1;
+    if (skip_rest_ && end != std::string::npos) {
+      skip_rest_ = false;
+      continue;
+    }
     if (line.size() > max_line_bytes_) {
-      return Err("{}: line {}: longer than {} bytes", name_, line_number_, max_line_bytes_);
+      skip_rest_ = end == std::string::npos;
+      return Err(ErrorKind::kTooLong, "{}: line {}: longer than {} bytes", name_, line_number_,
+                 max_line_bytes_);
     }
     if (end != std::string::npos) break;
     if (at_end_) {

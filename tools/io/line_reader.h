@@ -18,7 +18,7 @@ class LineReader {
   ~LineReader();
 
   // The next line without its LF; false at the end. A last line needs no LF. The first line loses a UTF-8
-  // byte order mark.
+  // byte order mark. A line that is too long is an error of kind kTooLong; the next call goes on behind it.
   Result<bool> Next(std::string& line);
 
   const std::string& name() const { return name_; }
@@ -34,6 +34,7 @@ class LineReader {
   std::string buffer_;
   size_t position_ = 0;
   bool at_end_ = false;
+  bool skip_rest_ = false;  // of a line that was too long
 };
 
 }  // namespace ggufc::tools

@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <cstring>
 #include <iterator>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "support/check.h"
 
@@ -21,9 +24,13 @@ void AppendNumbers(std::string& out, std::span<const float> values, char separat
   }
 }
 
+std::vector<float> NoVector(int64_t dims) {
+  return std::vector<float>(static_cast<size_t>(dims), std::numeric_limits<float>::quiet_NaN());
+}
+
 class LineWriter final : public VectorWriter {
  public:
-  LineWriter(OutputFile file, bool json) : file_(std::move(file)), json_(json) {}
+  LineWriter(OutputFile file, bool json, int64_t dims) : file_(std::move(file)), json_(json), dims_(dims) {}
 
   Status Write(const EmbeddedDocument& document, std::span<const float> values) override {
     line_.clear();
@@ -42,12 +49,22 @@ class LineWriter final : public VectorWriter {
     }
     return file_.Write(line_);
   }
+  Status WriteError(const EmbeddedDocument& document, std::string_view message) override {
+    if (!json_) return Write(document, NoVector(dims_));
+    using Json = nlohmann::json;
+    line_ = fmt::format("{{\"index\":{},", document.index);
+    if (!document.kept.empty()) line_.append(document.kept) += ',';
+    line_ += "\"error\":" + Json(message).dump(-1, ' ', false, Json::error_handler_t::replace) + "}\n";
+    return file_.Write(line_);
+  }
+  bool keeps_errors() const override { return json_; }
   Status Flush() override { return file_.Flush(); }
   Status Finish() override { return file_.Finish(); }
 
  private:
   OutputFile file_;
   bool json_;
+  int64_t dims_;
   std::string line_;
 };
 
@@ -77,6 +94,10 @@ class NpyWriter final : public VectorWriter {
     return {};
   }
 
+  Status WriteError(const EmbeddedDocument& document, std::string_view) override {
+    return Write(document, NoVector(dims_));
+  }
+  bool keeps_errors() const override { return false; }
   Status Flush() override { return {}; }
 
   Status Finish() override {
@@ -125,7 +146,7 @@ Result<std::unique_ptr<VectorWriter>> MakeVectorWriter(std::string_view format, 
     return writer;
   }
   CHECK(format == "jsonl" || format == "text", "format {}", format);
-  return std::make_unique<LineWriter>(std::move(file), format == "jsonl");
+  return std::make_unique<LineWriter>(std::move(file), format == "jsonl", dims);
 }
 
 }  // namespace ggufc::tools

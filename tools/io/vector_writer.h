@@ -2,8 +2,10 @@
 //
 //   jsonl   {"index":0,"tokens":11,KEPT,"embedding":[...]}     9 significant digits, which identify a float;
 //           "dropped":3 behind "tokens" where a document was truncated
-//   npy     NumPy format 1.0: '<f4', C order, shape (documents, dims); no tokens and no kept keys
-//   text    a line of numbers a vector, 9 significant digits, spaces between them
+//           {"index":0,KEPT,"error":"MESSAGE"}                 a document that has no vector
+//   npy     NumPy format 1.0: '<f4', C order, shape (documents, dims); no tokens and no kept keys; a document that has
+//           no vector is a row of NaNs
+//   text    a line of numbers a vector, 9 significant digits, spaces between them; NaNs are `nan`
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,10 @@ class VectorWriter {
   virtual ~VectorWriter() = default;
   // All vectors of one writer have the same number of values, `dims` of MakeVectorWriter.
   virtual Status Write(const EmbeddedDocument& document, std::span<const float> values) = 0;
+  // A document that has no vector, in its place. `message` may hold any bytes.
+  virtual Status WriteError(const EmbeddedDocument& document, std::string_view message) = 0;
+  // Whether the format has a place for the message.
+  virtual bool keeps_errors() const = 0;
   // What has been written so far reaches the file, where the format allows that.
   virtual Status Flush() = 0;
   // Nothing appears under a file's name before this.

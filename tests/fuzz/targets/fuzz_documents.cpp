@@ -32,12 +32,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   size_t bytes = 0;
   while (true) {
     const Result<bool> more = (*source)->Next(document);
-    if (!more) {
-      fuzz::RequireMessage(more.error().message, path + ": line ");
-      fuzz::Require(!plain, "any text is plain lines");
-      return 0;
-    }
+    fuzz::Require(more.has_value(), "a line that is wrong does not end the file");
     if (!*more) return 0;
+    fuzz::RequireMessage(document.where, path + ": line ");
+    if (!document.status) {
+      fuzz::RequireMessage(document.status.error().message);
+      fuzz::Require(!plain, "any text is plain lines");
+      fuzz::Require(!document.has_text && document.text.empty() && document.ids.empty(),
+                    "what is wrong is empty");
+    }
     bytes += document.text.size() + document.ids.size();
     fuzz::Require(bytes <= size, "documents are no larger than their file");
     fuzz::Require(document.has_text || document.text.empty(), "ids or a text");
