@@ -1,7 +1,7 @@
-// One walk in program order does the folding and the common subexpressions: operands are replaced by what they turned
-// out to be, index arithmetic on constants becomes a constant, and a pure op that was seen before, in this region or one
-// around it, becomes the earlier one. Floats are never folded: their bits belong to the machine that computes them. A
-// second walk, backwards, takes out what nothing needs.
+// Algorithm. The first walk, in program order, replaces operands by the values they were merged with, replaces index
+// arithmetic on constants by a constant, and merges a pure op with an equal op seen earlier in this region or in one
+// around it. Floats are never folded, so their bits come from the machine that runs the code. The second walk,
+// backwards, removes ops without effect whose results have no uses.
 #include "passes/loop/simplify.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ using ir::OpId;
 using ir::OpKind;
 using ir::ValueId;
 
-// Ops whose result depends on their operands and attributes alone, and that do nothing else.
+// Whether the op's result depends on its operands and attributes alone, and the op has no side effect.
 bool IsPure(OpKind kind) {
   switch (kind) {
     case OpKind::kLoad:
@@ -57,13 +57,13 @@ class Simplifier {
   }
 
  private:
-  // What makes two pure ops equal.
+  // Two pure ops with equal keys compute the same value.
   using Key = std::tuple<OpKind, std::vector<ValueId>, std::vector<int64_t>, int, int, int>;
 
   Key KeyOf(const Op& op) const {
     std::vector<int64_t> attrs;
     for (const AttrValue& attr : op.attrs) {
-      // By their bits: 0 equals -0 and is another number.
+      // Floats by their bits: 0 and -0 compare equal but are different constants.
       attrs.insert(attrs.end(), {static_cast<int64_t>(attr.attr), attr.i, std::bit_cast<int64_t>(attr.f)});
     }
     const ir::Type& type = function_.type(op.results[0]);
@@ -73,9 +73,9 @@ class Simplifier {
 
   std::optional<int64_t> Constant(ValueId id) const { return constants_[id.index]; }
 
-  // The value of an index op on constants.
+  // The value of an index op on constants; none if it overflows, traps or is not folded.
   static std::optional<int64_t> Fold(OpKind kind, int64_t a, int64_t b) {
-    constexpr int64_t kExact = int64_t{1} << 53;  // constants are less: they are held as doubles
+    constexpr int64_t kExact = int64_t{1} << 53;  // constants are stored as doubles, exact below this
     int64_t r = 0;
     switch (kind) {
       case OpKind::kAdd:
@@ -108,7 +108,7 @@ class Simplifier {
     return r;
   }
 
-  // An operand that the op is equal to, if any: x + 0, x * 1 and the like.
+  // The operand that the op is equal to, if any: x + 0, x * 1 and similar.
   std::optional<ValueId> Identity(const Op& op) const {
     if (op.operands.size() != 2 || function_.type(op.results[0]) != ir::IndexType()) return {};
     const auto a = Constant(op.operands[0]), b = Constant(op.operands[1]);
@@ -174,7 +174,7 @@ class Simplifier {
     for (const Key& key : added) seen_.erase(key);
   }
 
-  // Whether the op does something besides making its results.
+  // Whether the op has a side effect, in a nested region included.
   bool HasEffect(const Op& op) const {
     if (op.kind == OpKind::kFor || op.kind == OpKind::kIf || op.kind == OpKind::kSwitch) {
       for (const ir::BlockId region : op.regions) {

@@ -1,6 +1,6 @@
-// The shape of the loops is what keeps LLVM from spilling: the k loop stays rolled, one k-pair (pack 2) or k-quad
-// (pack 4) a turn, the accumulators are its carried values, and rows of the activations are a constant stride apart so
-// that one pointer serves all of them.
+// The loops have a shape for which LLVM does not spill registers. The k loop stays rolled, with one k-pair (pack 2) or
+// k-quad (pack 4) per iteration. The accumulators are its carried values. The rows of the activations have a constant
+// stride, so that one pointer serves all of them.
 #include "passes/lower/tile_micro.h"
 
 #include <functional>
@@ -8,7 +8,6 @@
 #include "ir/core/builder.h"
 #include "passes/kernel/kernel_shape.h"
 #include "passes/lower/tile_rows.h"
-#include "support/check.h"
 
 namespace ggufc::passes {
 
@@ -30,7 +29,8 @@ struct Signature {
   bool fresh = false;
 };
 
-// The micro-kernel of this name, which a kernel of hand-written IR may have taken.
+// Finds or adds the micro-kernel of this name. A kernel of hand-written IR may have the name; then underscores are
+// added.
 Signature Declare(ir::Module& module, std::string name) {
   while (const auto known = module.FindFunction(name)) {
     if (module.function(*known).kind == ir::Function::Kind::kMicro) return {*known, false};
@@ -42,14 +42,14 @@ Signature Declare(ir::Module& module, std::string name) {
   return {module.AddFunction(std::move(function)), true};
 }
 
-// Bytes from the result's first row to each.
+// Offsets of the result's rows in bytes.
 std::vector<ValueId> RowBytes(ir::Builder& b, int rows, ValueId stride) {
   std::vector<ValueId> bytes;
   for (int64_t row = 0; row < rows; ++row) bytes.push_back(b.Mul(stride, b.Index(row)));
   return bytes;
 }
 
-// The cache lines of the block that lies `ahead` bytes behind `block`.
+// Prefetches the cache lines of the block at `block` + `ahead` bytes.
 void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
   for (int64_t line = 0; line < kBlockBytes; line += kLine) {
     b.Emit(OpKind::kPrefetch, {block, b.Index(ahead + line)});
@@ -59,8 +59,8 @@ void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
 // Takes a turn's number, the pointer to its weights and the carried values; gives the next carried values.
 using Turn = std::function<std::vector<ValueId>(ValueId, ValueId, const std::vector<ValueId>&)>;
 
-// A loop over [lo, hi) whose weights lie `stride` bytes apart, from `weights` on. The pointer to them is carried, so that a
-// turn adds to one register; of an index the address would have to be made anew.
+// A loop over [lo, hi) whose weights lie `stride` bytes apart, from `weights` on. The pointer to them is carried, so
+// that a turn adds to one register; of an index the address would have to be made anew.
 std::vector<ValueId> ForWeights(ir::Builder& b, ValueId lo, ValueId hi, std::vector<ValueId> init,
                                 ValueId weights, int64_t stride, const Turn& turn) {
   init.push_back(weights);
@@ -76,8 +76,8 @@ std::vector<ValueId> ForWeights(ir::Builder& b, ValueId lo, ValueId hi, std::vec
 }
 
 // The groups of a block, one a turn. Where a dot's products are added by an instruction of their own, the first turn of
-// sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds take ports that the
-// multiplier needs, that is 2 % of a kernel.
+// sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds take ports that
+// the multiplier needs, that is 2 % of a kernel.
 std::vector<ValueId> ForGroups(ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero,
                                std::vector<ValueId> init, ValueId weights, int64_t stride, const Turn& turn) {
   const bool first_apart = from_zero && !target.fused_dot;
@@ -114,7 +114,7 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
   const ValueId index = function.AddParam(ir::IndexType(), "tile");
   ir::Builder b(module, id);
 
-  // The panel after this one is the next that this thread reads. One of the tiles that share a panel fetches it.
+  // This thread reads the next panel after this one. One of the tiles that share a panel prefetches it.
   const ValueId prefetch = b.Emit(OpKind::kCmpEq, {index, b.Index(0)});
   const int64_t rows = tile.rows, blocks = tile.columns / ir::kQuantBlock;
   const bool quads = tile.pack == 4;
@@ -142,7 +142,8 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
         const ValueId slot = b.Mul(block, b.Index(kFloat));
         std::vector<ValueId> init;
         for (int64_t r = 0; r < rows; ++r) {
-          // With weights biased by 128, the record's compensation, -128 times the sum of the activations, starts the sum.
+          // Weights are biased by 128, so the sum starts at the record's compensation, -128 times the sum of the
+          // activations.
           init.push_back(quads ? b.Splat(b.Load(ir::I32Type(), a,
                                                 b.Add(slot, b.Index(r * stride + compensation_offset))))
                                : b.I32V(0));
