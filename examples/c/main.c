@@ -1,4 +1,4 @@
-/* Three sentences, and how alike they are: C and a model that was compiled ahead of time.
+/* Embeds three sentences and prints the cosine of each pair, in C with a model compiled ahead of time.
  *
  *   ggufc compile model.gguf -o model
  *   cc main.c model.o $(pkg-config --cflags --libs ggufc-runtime) -o sentences && ./sentences

@@ -1,9 +1,9 @@
-// Embeddings as JSON lines, as a NumPy array or as plain text.
+// Writes embeddings as JSON lines, as a NumPy array or as plain text.
 //
 //   jsonl   {"index":0,"tokens":11,KEPT,"embedding":[...]}     9 significant digits, which identify a float;
-//           "dropped":3 behind "tokens" where a document was truncated
+//           "dropped":3 after "tokens" if the document was truncated
 //   npy     NumPy format 1.0: '<f4', C order, shape (documents, dims); no tokens and no kept keys
-//   text    a line of numbers a vector, 9 significant digits, spaces between them
+//   text    one line of numbers per vector, 9 significant digits, separated by spaces
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace ggufc::tools {
 
 struct EmbeddedDocument {
   int64_t index = 0;
-  int64_t tokens = 0;     // that the vector was computed from
-  int64_t dropped = 0;    // tokens that were cut off before
+  int64_t tokens = 0;     // from which the vector was computed
+  int64_t dropped = 0;    // tokens that were truncated
   std::string_view kept;  // Document::kept
 };
 
@@ -29,13 +29,13 @@ class VectorWriter {
   virtual ~VectorWriter() = default;
   // All vectors of one writer have the same number of values, `dims` of MakeVectorWriter.
   virtual Status Write(const EmbeddedDocument& document, std::span<const float> values) = 0;
-  // What has been written so far reaches the file, where the format allows that.
+  // Writes buffered vectors to the file, if the format allows that.
   virtual Status Flush() = 0;
-  // Nothing appears under a file's name before this.
+  // Completes the output. A file appears under its name only now.
   virtual Status Finish() = 0;
 };
 
-// `format`: jsonl, npy or text. `path` as OutputFile::Create takes it.
+// `format`: jsonl, npy or text. `path`: as for OutputFile::Create.
 Result<std::unique_ptr<VectorWriter>> MakeVectorWriter(std::string_view format, const std::string& path,
                                                        int64_t dims);
 
