@@ -1,11 +1,11 @@
 #!/bin/bash
 # clang_tidy.sh CACHE [FILE...]    Runs clang-tidy with the checks of .clang-tidy, and clang's warnings, over the product's
-#                                  sources (or the named ones). Exit status 77, skipped, where there is no clang-tidy 19.
+#                                  sources (or the named ones). Exit status 77: skipped, clang-tidy 19 is not installed.
 #
-# clang_tidy.sh --self-test        Checks that it finds a mistake, and does not take what it found for passed.
+# clang_tidy.sh --self-test        Checks that it finds a mistake, and that a file with a mistake is not cached as passed.
 #
-# CACHE is a folder that remembers what passed, by the contents of a source, of all headers of ours that it includes, and of
-# the checks: a second run takes a second.
+# CACHE is a folder with one file per source that passed. Its key is a hash of the source, of all headers of ggufc that it
+# includes, and of the checks. A run without changes takes a second.
 set -euo pipefail
 
 cache=${1:?"usage: clang_tidy.sh CACHE [FILE...] | --self-test"}
@@ -43,8 +43,8 @@ mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 export tidy cache
 llvm=$(llvm-config-19 --includedir 2>/dev/null || echo /usr/lib/llvm-19/include)
-# As CMakeLists.txt has them; the root serves for the folders that each target sees. (clang finds a deprecated function used
-# inside of libstdc++ 12.)
+# The flags of CMakeLists.txt, with the root as the include folder of all targets. (-Wno-deprecated-declarations: libstdc++ 12
+# uses a deprecated function.)
 flags="-std=c++20 -I. -isystem $llvm -Wall -Wextra -Wconversion -Wno-sign-conversion -Wno-deprecated-declarations -ffp-contract=off -DGGUFC_VERSION=\"0\""
 export flags
 
@@ -54,14 +54,14 @@ else
   files=("$@")
 fi
 
-# One file a line: what it includes of ours, directly.
+# One line per include of a header of ggufc: the file and the header.
 graph=$(grep -rHoE --include='*.h' --include='*.hpp' --include='*.cpp' --include='*.def' '^#include "[^"]+"' \
   support ir frontend passes runtime codegen driver tools | sed 's/:#include "/ /; s/"$//')
 export graph
 
 check() {
   local file=$1 closure key output
-  # The file and every header that it reaches.
+  # The file and every header that it includes, directly or indirectly.
   closure=$(awk -v start="$file" '
     { edges[$1] = edges[$1] " " $2 }
     END {
@@ -72,7 +72,7 @@ check() {
       }
       for (i = 1; i <= last; ++i) print queue[i]
     }' <<<"$graph" | sort)
-  # Names that are no files from here (a header beside its includer) change nothing: their folder has them too.
+  # A name that is not a path from the root (a header in the folder of its includer) is skipped.
   key=$({ "$tidy" --version; echo "$flags"; cat .clang-tidy; while read -r name; do [ ! -f "$name" ] || cat "$name"; done <<<"$closure"; } | sha256sum | cut -c1-40)
   [ -e "$cache/$key" ] && return 0
   # shellcheck disable=SC2086
