@@ -23,7 +23,7 @@ struct Linear {
   ir::WeightId weight;
 };
 
-bool DefinedBy(const ir::Function& function, ValueId value, OpKind kind) {
+bool IsDefinedBy(const ir::Function& function, ValueId value, OpKind kind) {
   const ir::Op* op = function.DefiningOp(value);
   return op != nullptr && op->kind == kind;
 }
@@ -31,7 +31,7 @@ bool DefinedBy(const ir::Function& function, ValueId value, OpKind kind) {
 // Whether the two results meet in mul(gelu(a), b), in either order.
 bool MeetInGatedMul(const ir::Function& function, ValueId a, ValueId b) {
   const auto is_gelu_of = [&](ValueId value, ValueId x) {
-    return DefinedBy(function, value, OpKind::kGelu) && function.DefiningOp(value)->operands[0] == x;
+    return IsDefinedBy(function, value, OpKind::kGelu) && function.DefiningOp(value)->operands[0] == x;
   };
   for (const ir::OpId id : function.block(function.body).ops) {
     const ir::Op& op = function.op(id);

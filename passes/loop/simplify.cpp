@@ -50,9 +50,9 @@ class Simplifier {
   }
 
   bool Run() {
-    Forward(function_.body);
+    MergeAndFold(function_.body);
     uses_ = CountUses(function_);
-    Backward(function_.body);
+    RemoveDeadOps(function_.body);
     return changed_;
   }
 
@@ -71,7 +71,7 @@ class Simplifier {
             type.lanes};
   }
 
-  std::optional<int64_t> Constant(ValueId id) const { return constants_[id.index]; }
+  std::optional<int64_t> ConstantOf(ValueId id) const { return constants_[id.index]; }
 
   // The value of an index op on constants; none if it overflows, traps or is not folded.
   static std::optional<int64_t> Fold(OpKind kind, int64_t a, int64_t b) {
@@ -109,9 +109,9 @@ class Simplifier {
   }
 
   // The operand that the op is equal to, if any: x + 0, x * 1 and similar.
-  std::optional<ValueId> Identity(const Op& op) const {
+  std::optional<ValueId> EqualOperand(const Op& op) const {
     if (op.operands.size() != 2 || function_.type(op.results[0]) != ir::IndexType()) return {};
-    const auto a = Constant(op.operands[0]), b = Constant(op.operands[1]);
+    const auto a = ConstantOf(op.operands[0]), b = ConstantOf(op.operands[1]);
     switch (op.kind) {
       case OpKind::kAdd:
         if (a == 0) return op.operands[1];
@@ -130,7 +130,7 @@ class Simplifier {
     }
   }
 
-  void Forward(ir::BlockId block) {
+  void MergeAndFold(ir::BlockId block) {
     std::vector<Key> added;
     std::vector<OpId> kept;
     for (const OpId id : function_.block(block).ops) {
@@ -140,7 +140,7 @@ class Simplifier {
       }
       if (op.operands.size() == 2 && op.results.size() == 1 &&
           function_.type(op.results[0]) == ir::IndexType()) {
-        const auto a = Constant(op.operands[0]), b = Constant(op.operands[1]);
+        const auto a = ConstantOf(op.operands[0]), b = ConstantOf(op.operands[1]);
         if (const auto folded = a && b ? Fold(op.kind, *a, *b) : std::nullopt) {
           op.kind = OpKind::kConst;
           op.operands.clear();
@@ -151,7 +151,7 @@ class Simplifier {
       if (op.kind == OpKind::kConst && function_.type(op.results[0]) == ir::IndexType()) {
         constants_[op.results[0].index] = static_cast<int64_t>(op.Float(Attr::kValue));
       }
-      if (const auto same = op.results.size() == 1 ? Identity(op) : std::nullopt) {
+      if (const auto same = op.results.size() == 1 ? EqualOperand(op) : std::nullopt) {
         replacement_[op.results[0].index] = *same;
         changed_ = true;
         continue;
@@ -168,7 +168,7 @@ class Simplifier {
       }
       kept.push_back(id);
       const std::vector<ir::BlockId> regions = op.regions;
-      for (const ir::BlockId region : regions) Forward(region);
+      for (const ir::BlockId region : regions) MergeAndFold(region);
     }
     function_.block(block).ops = std::move(kept);
     for (const Key& key : added) seen_.erase(key);
@@ -195,12 +195,12 @@ class Simplifier {
     }
   }
 
-  void Backward(ir::BlockId block) {
+  void RemoveDeadOps(ir::BlockId block) {
     std::vector<OpId> kept;
     const std::vector<OpId> ops = function_.block(block).ops;
     for (size_t i = ops.size(); i-- > 0;) {
       const Op& op = function_.op(ops[i]);
-      for (const ir::BlockId region : op.regions) Backward(region);
+      for (const ir::BlockId region : op.regions) RemoveDeadOps(region);
       const bool used = std::any_of(op.results.begin(), op.results.end(),
                                     [&](ValueId result) { return uses_[result.index] > 0; });
       if (used || op.kind == OpKind::kYield || HasEffect(op)) {

@@ -49,9 +49,9 @@ class KernelTiler {
   void Attention();         // tile_attention.cpp
   void IntegerAttention();  // tile_integer_attention.cpp
 
-  // ---- attention ---- Queries [q0, q0 + queries) of a sequence, and the keys [lo, lo + key_count), all that the
-  // queries attend to. `lo` is rounded down to a multiple of `align`. All are indices; first_token and first_slot are
-  // the sequence's.
+  // ---- attention ----
+  // Queries [q0, q0 + queries) of a sequence, and the keys [lo, lo + key_count), all that the queries attend to. `lo`
+  // is rounded down to a multiple of `align`. All are indices; first_token and first_slot are the sequence's.
   struct QueryTile {
     ir::ValueId first_token, length, first_slot, q0, queries, lo, key_count;
   };

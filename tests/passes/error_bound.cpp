@@ -123,11 +123,11 @@ class Propagation {
       case OpKind::kGelu:
         return Gelu(*in[0], out);
       case OpKind::kSlice:
-        return Take(*in[0], out, [&](int64_t j) { return op.Int(Attr::kOffset) + j; });
+        return SelectErrors(*in[0], out, [&](int64_t j) { return op.Int(Attr::kOffset) + j; });
       case OpKind::kDeinterleave: {
         const int64_t way = op.Int(Attr::kWay), ways = op.Int(Attr::kWays), granule = op.Int(Attr::kGranule);
-        return Take(*in[0], out,
-                    [&](int64_t j) { return (j / granule * ways + way) * granule + j % granule; });
+        return SelectErrors(*in[0], out,
+                            [&](int64_t j) { return (j / granule * ways + way) * granule + j % granule; });
       }
       case OpKind::kMeanPool:
         return MeanPool(*in[0], out);
@@ -148,7 +148,7 @@ class Propagation {
   }
 
   template <typename F>
-  static void Take(const Tensor& x, Tensor& out, F from) {
+  static void SelectErrors(const Tensor& x, Tensor& out, F from) {
     for (int64_t r = 0; r < out.rows(); ++r) {
       for (int64_t j = 0; j < out.columns; ++j) out.errors[At(out, r, j)] = x.error_row(r)[from(j)];
     }
