@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-// Times ggufc against llama.cpp: same model file, same token ids, same number of threads, on this machine, now.
+// Compares the speed of ggufc and llama.cpp on this machine, with the same model file, token ids and number of threads.
 //
 //   npm install --prefix bench                       once: node-llama-cpp, prebuilt for each instruction set
 //   node bench/compare.mjs MODEL.gguf [options]      (--help lists them)
 //
-// Both engines load the model once and stay loaded. Their runs alternate, and every other round starts with the other
-// one, so that a slow minute of the machine falls on both alike. What counts is the time from token ids to the
-// embedding; neither tokenizes. A run embeds one document. The last row embeds 64 documents of 6 to 300 words: ggufc
-// in one call, llama.cpp one after another, which is what node-llama-cpp offers.
+// Both engines load the model once and stay loaded. Their runs alternate, and the order changes every round, so that a slow
+// minute of the machine affects both. The measured time is that from token ids to the embedding, without tokenizing. A run
+// embeds one document. The last row embeds 64 documents of 6 to 300 words: ggufc in one call, llama.cpp one after another,
+// because node-llama-cpp has no other interface.
 //
-// ggufc runs as `ggufc bench MODEL --serve`, which answers each line `run N[,N...]` (one call with a document for each N,
-// N counting all tokens, BOS and EOS included) with one line of JSON: {"tokens": sum of N, "ms": milliseconds}.
+// ggufc runs as `ggufc bench MODEL --serve`. It answers each line `run N[,N...]` (one call with a document of N tokens per N,
+// BOS and EOS included) with one line of JSON: {"tokens": sum of N, "ms": milliseconds}.
 
 import {execFileSync, spawn} from "node:child_process";
 import {existsSync, readFileSync} from "node:fs";
@@ -24,12 +24,12 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 const usage = `usage: node bench/compare.mjs MODEL.gguf [options]
   --tokens LIST     lengths of the single documents, default 11,64,512,2048
-  --threads N       threads of both, default 1
-  --runs N          runs of each length; default: as many as take 6 s, at least 5 and at most 40
-  --activations M   passed on to ggufc: i16 (its default), i8 or i7
-  --target T        passed on to ggufc
-  --no-mixed        without the row of mixed documents
-  --only SIDE       ggufc or llama.cpp: measure one of them alone
+  --threads N       threads of each engine, default 1
+  --runs N          runs per length; default: as many as take 6 s, at least 5 and at most 40
+  --activations M   passed to ggufc: i16 (its default), i8 or i7
+  --target T        passed to ggufc
+  --no-mixed        omit the row of mixed documents
+  --only ENGINE     measure ggufc or llama.cpp alone
   --ggufc PATH      default build/release/bin/ggufc
   --json            machine-readable result on stdout instead of the table
   --help`;
@@ -67,13 +67,13 @@ function parseCommandLine() {
   }
   const count = (flag, text, least) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < least) fail(`--${flag}: '${text}' is not a whole number from ${least} up`, 2);
+    if (!Number.isInteger(value) || value < least) fail(`--${flag}: '${text}' is not an integer of at least ${least}`, 2);
     return value;
   };
   if (positionals.length !== 1) fail(`one model expected, got ${positionals.length}\n${usage}`, 2);
   if (!existsSync(positionals[0])) fail(`${positionals[0]}: no such file`);
   if (values.only !== undefined && !["ggufc", "llama.cpp"].includes(values.only)) {
-    fail(`--only: '${values.only}' (ggufc or llama.cpp)`, 2);
+    fail(`--only: '${values.only}', expected ggufc or llama.cpp`, 2);
   }
   return {
     model: path.resolve(positionals[0]),
@@ -89,7 +89,7 @@ function parseCommandLine() {
   };
 }
 
-// Numerical Recipes' generator; its high bits. The same documents in every run of this program.
+// The high bits of the linear congruential generator of Numerical Recipes. It gives the same documents in every run.
 function generator(seed) {
   let state = seed >>> 0;
   return (limit) => {
@@ -98,7 +98,7 @@ function generator(seed) {
   };
 }
 
-// `length` ids, BOS and EOS among them; the others lie above the control and byte tokens.
+// `length` ids, BOS and EOS included; the others lie above the control and byte tokens.
 function makeIds(length, {bos, eos, vocabulary}) {
   const next = generator(length);
   const least = Math.min(1000, vocabulary >> 1);
@@ -106,7 +106,7 @@ function makeIds(length, {bos, eos, vocabulary}) {
   return [bos, ...middle, eos];
 }
 
-// English takes about 1.25 tokens of this vocabulary a word.
+// English takes about 1.25 tokens per word with EmbeddingGemma's vocabulary.
 function mixedLengths() {
   const next = generator(64);
   return Array.from({length: 64}, () => Math.round(1.25 * (6 + next(295))) + 2);
@@ -171,15 +171,15 @@ class LlamaCpp {
       fail("node-llama-cpp is not installed: npm install --prefix bench (Node.js 20 or newer)");
     }
     const self = new LlamaCpp();
-    // maxThreads 0: no limit, so that the number of threads is the one asked for.
+    // maxThreads 0 means no limit, so that the number of threads is the requested one.
     const llama = await library.getLlama({gpu: false, build: "never", maxThreads: 0, logLevel: "error"});
     self.model = await llama.loadModel({modelPath: model});
     const {tokens, trainContextSize} = self.model;
     self.vocabulary = {bos: tokens.bos, eos: tokens.eos, vocabulary: self.model.fileInfo.metadata.tokenizer.ggml.tokens.length};
     const longest = Math.max(...lengths);
     if (longest > trainContextSize) fail(`--tokens: ${longest}, but the model's context is ${trainContextSize} tokens`);
-    // One batch holds the longest document: a bidirectional model cannot be cut into batches. One token to spare,
-    // because node-llama-cpp refuses a document as long as the context.
+    // A batch must hold the longest document, because a bidirectional model cannot be cut into batches. The context has one
+    // token more, because node-llama-cpp refuses a document as long as the context.
     const contextSize = Math.max(longest, 512) + 1;
     self.context = await self.model.createEmbeddingContext({contextSize, batchSize: contextSize, threads: {ideal: threads, min: threads}});
     self.documents = new Map();
@@ -191,7 +191,7 @@ class LlamaCpp {
     if (ids === undefined) {
       ids = makeIds(length, this.vocabulary);
       const counted = this.context.calculateInputLength([...ids]);
-      if (counted !== length) fail(`node-llama-cpp makes ${counted} tokens of ${length}: BOS or EOS is added again`);
+      if (counted !== length) fail(`node-llama-cpp counts ${counted} tokens, expected ${length}: it adds BOS or EOS again`);
       this.documents.set(length, ids);
     }
     return ids;
@@ -214,7 +214,7 @@ class LlamaCpp {
     try {
       backend = /libggml-cpu-(\w+)\.so/.exec(readFileSync("/proc/self/maps", "utf8"))?.[1] ?? backend;
     } catch {
-      // Not Linux: the backend stays unknown.
+      // /proc exists on Linux only; elsewhere the backend stays unknown.
     }
     return `node-llama-cpp ${version}, CPU backend '${backend}'`;
   }
@@ -298,7 +298,7 @@ const result = {
   rows: [],
 };
 if (started.length === 2) {
-  // The same function of the same ids? Without this the times say nothing.
+  // The times are comparable only if both engines compute the same embedding of the same ids.
   const [ours, theirs] = started;
   const ids = theirs.ids(64);
   result.cosine = cosine(ours.embed(options.model, ids), await theirs.embed(ids));

@@ -1,6 +1,6 @@
-// The four matrix products of a layer as a model runs them: kernels of a synthetic model of one layer,
-// through the executor on one thread. A forward pass of one layer reads 4.5 MB of weights, so they come from
-// L3, not from L1 or from memory; oneDNN's products are measured in the same turn and meet the same caches.
+// Benchmarks the four matrix products of a layer as a model runs them: the kernels of a synthetic model of one layer,
+// run by the executor on one thread. A forward pass of one layer reads 4.5 MB of weights, which come from L3, not from
+// L1 or memory. oneDNN's products run in the same order, with the same caches.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t kVocabulary = 1000;
 
-// A model of one layer, and embedders of it, made when first asked for.
+// A model of one layer and its embedders, created on first use.
 class OneLayer {
  public:
   runtime::Embedder& EmbedderFor(const codegen::Target& target, ir::Scalar activations) {
@@ -34,7 +34,7 @@ class OneLayer {
   }
 
  private:
-  // The file is mapped, and needs no name from then on.
+  // The file is mapped, so its name is removed at once.
   void OpenModel() {
     const std::string path =
         std::filesystem::temp_directory_path() / fmt::format("ggufc-bench-{}.gguf", getpid());
@@ -52,7 +52,7 @@ class OneLayer {
 };
 
 // Index of the step that calls `kernel`.
-size_t StepOf(const runtime::Program& program, std::string_view kernel) {
+size_t StepOfKernel(const runtime::Program& program, std::string_view kernel) {
   for (size_t i = 0; i < program.steps.size(); ++i) {
     if (program.kernels[program.steps[i].kernel] == kernel) return i;
   }
@@ -65,7 +65,7 @@ void Run(benchmark::State& state, runtime::Embedder& embedder, int32_t tokens) {
   std::vector<float> out(embedder.dims());
   std::array<size_t, kProducts.size()> steps;
   for (size_t i = 0; i < kProducts.size(); ++i) {
-    steps[i] = StepOf(embedder.executor().program(), kProducts[i].kernel);
+    steps[i] = StepOfKernel(embedder.executor().program(), kProducts[i].kernel);
   }
   const auto forward = [&] {
     if (const Status status = embedder.Run(ids, {&tokens, 1}, out.data()); !status)

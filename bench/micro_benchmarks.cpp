@@ -1,9 +1,8 @@
-// micro_benchmarks [--benchmark_filter=REGEX] [--benchmark_repetitions=N] ...: Google Benchmark's flags. All
-// of it takes about a minute; a useful selection is --benchmark_filter='avx2/i16' or 'layer/.*/tokens64'.
+// micro_benchmarks [--benchmark_filter=REGEX] [--benchmark_repetitions=N] ...: takes Google Benchmark's flags. All
+// benchmarks together take about a minute; useful filters are 'avx2/i16' and 'layer/.*/tokens64'.
 //
-// On a machine that others use, take the median of repetitions. oneDNN picks the best instruction set of the
-// machine; the environment variable ONEDNN_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI) holds it to that
-// of a lesser target.
+// On a shared machine use the median of repetitions. oneDNN selects the best instruction set of the machine. The
+// environment variable ONEDNN_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI) limits it to that of a lower target.
 #include "micro_benchmarks.h"
 
 #include <benchmark/benchmark.h>
@@ -23,8 +22,8 @@ void Fail(const std::string& message) {
 }  // namespace ggufc::bench
 
 int main(int argc, char** argv) {
-  // A tenth of a second each is enough: what is measured takes microseconds. A flag of the user's comes later
-  // and wins.
+  // A tenth of a second per benchmark is enough for calls of microseconds. A flag of the user comes later and overrides
+  // it.
   std::string min_time = "--benchmark_min_time=0.1";
   std::vector<char*> args = {argv[0], min_time.data()};
   args.insert(args.end(), argv + 1, argv + argc);

@@ -1,4 +1,4 @@
-// What micro_benchmarks registers. Rates are multiply-adds a second of one thread, in units of 10^9 (GMAC/s).
+// The benchmarks of micro_benchmarks. Rates are 10^9 multiply-adds per second of one thread (GMAC/s).
 #pragma once
 
 #include <array>
@@ -24,20 +24,20 @@ inline constexpr std::array<Product, 4> kProducts = {{
 }};
 inline constexpr std::array<int32_t, 3> kTokenCounts = {11, 64, 512};
 
-// micro/TARGET/FORMAT/kK/rowsN/{cache,stream}: one register tile, its panel in cache, or 100 MB of panels in
-// a row. FORMAT: i16, i8, i7 with q8_0 weights, or f32, f16, bf16 weights.
+// micro/TARGET/FORMAT/kK/rowsN/{cache,stream}: one register tile, with one panel in cache or with 100 MB of panels one
+// after another. FORMAT: i16, i8, i7 with q8_0 weights, or f32, f16, bf16 weights.
 void RegisterMicroKernels();
 
-// layer/TARGET/ACTIVATIONS/tokensN: the kernels of one layer, prologues and epilogues included, run by the
-// executor. A counter for each product.
+// layer/TARGET/ACTIVATIONS/tokensN: the kernels of one layer, prologues and epilogues included, run by the executor.
+// One counter per product.
 void RegisterLayerProducts();
 
-// layer/onednn/{f32,u8s8}/tokensN: oneDNN's matmul on the same shapes, with weights in the layout it likes
-// best. u8s8 gives i32 with no scales at all: less than ours do. Does nothing where oneDNN was not there at
+// layer/onednn/{f32,u8s8}/tokensN: oneDNN's matmul on the same shapes, with weights in the layout that it prefers. u8s8
+// returns i32 without scales, which is less work than ggufc's kernels do. Registers nothing if oneDNN was not found at
 // build time.
 void RegisterOneDnnProducts();
 
-// The value, or the end of the program with the error's message.
+// Exits with the message. ValueOf returns the value, or exits with the error's message.
 [[noreturn]] void Fail(const std::string& message);
 template <typename T>
 T ValueOf(Result<T> result) {

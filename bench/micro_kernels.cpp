@@ -1,8 +1,7 @@
-// The register tiles that the tiling pass asks for, compiled and loaded as a model's are, each called by
-// itself.
+// Benchmarks the micro-kernels that the tile pass requests, compiled and loaded as those of a model, each on its own.
 //
-// Values do not matter for speed as long as no f32 is denormal or overflows: weights and records are bytes
-// 0x10 to 0x2f, which are small normal numbers as f32, f16 and bf16 and within seven bits as integers.
+// Values do not affect the speed as long as no f32 is denormal or overflows. Weights and records are bytes 0x10 to
+// 0x2f: small normal numbers as f32, f16 and bf16, and at most seven bits as integers.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -22,7 +21,7 @@ namespace ggufc::bench {
 namespace {
 
 constexpr int64_t kStreamBytes =
-    100 << 20;  // the weights of the model's layers; more than any L3 of one core
+    100 << 20;  // as the weights of a model's layers; more than the L3 of one core
 constexpr int64_t kOutStride = passes::kPanelColumns * 4;
 
 struct Format {
@@ -53,7 +52,7 @@ struct Case {
   }
 };
 
-// (activations, panel, out, bytes of a row of out, tile index for integer tiles or k for float ones)
+// (activations, panel, out, row stride of out in bytes, tile index for integer tiles or k for float tiles)
 using MicroFn = void (*)(void*, void*, void*, int64_t, int64_t);
 
 struct Compiled {
@@ -100,15 +99,14 @@ void Run(benchmark::State& state, const Case& c, runtime::PageMemory& stream) {
   const runtime::PageMemory weights = c.stream ? runtime::PageMemory() : Filled(panel);
   uint8_t* const first = c.stream ? stream.data() : weights.data();
   const runtime::PageMemory rows = Filled(c.rows * c.row_stride());
-  // As f32 the bytes are some 1e-29: times a weight as small, a denormal.
+  // As f32 the bytes are about 1e-29, and their products with such weights would be denormal.
   if (!c.integer()) std::fill_n(reinterpret_cast<float*>(rows.data()), rows.size() / 4, 1.0f);
   const runtime::PageMemory out = Filled(c.rows * kOutStride);
-  // Tile 0 prefetches the panel behind its own. In cache that would be a panel that nobody reads: there it is
-  // one of the tiles after it.
-  const int64_t last = !c.integer() ? c.k : c.stream ? 0 : 1;
+  // Tile 0 prefetches the next panel. With one panel in cache there is none to read next, so the tile's index is 1.
+  const int64_t last_argument = !c.integer() ? c.k : c.stream ? 0 : 1;
   for (auto _ : state) {
     for (int64_t i = 0; i < panels; ++i)
-      compiled.function(rows.data(), first + i * panel, out.data(), kOutStride, last);
+      compiled.function(rows.data(), first + i * panel, out.data(), kOutStride, last_argument);
     benchmark::ClobberMemory();
   }
   constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;
@@ -121,7 +119,7 @@ void Run(benchmark::State& state, const Case& c, runtime::PageMemory& stream) {
 }  // namespace
 
 void RegisterMicroKernels() {
-  const auto stream = std::make_shared<runtime::PageMemory>();  // filled by the first that needs it
+  const auto stream = std::make_shared<runtime::PageMemory>();  // filled by the first benchmark that needs it
   for (const codegen::Target& target : codegen::Targets()) {
     if (!codegen::HostRuns(target)) continue;
     for (const Format& format : kFormats) {

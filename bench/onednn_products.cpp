@@ -1,5 +1,5 @@
-// oneDNN's matmul on a layer's shapes, one thread. Weights are reordered once, outside the clock, into the
-// layout that the primitive asks for. The four products take turns, as in a layer.
+// Benchmarks oneDNN's matmul on the shapes of a layer, on one thread. Weights are reordered once, before the
+// measurement, to the layout that the primitive prefers. The four products run in turn, as in a layer.
 #include <benchmark/benchmark.h>
 #include <omp.h>
 

@@ -1,10 +1,10 @@
 #!/bin/bash
 # examples/run.sh [--prefix PREFIX] [--model MODEL.gguf] [--work FOLDER] [LANGUAGE...]
 #
-# Compiles MODEL ahead of time and runs the examples with it: c, cpp, python, go, rust, or those that are named. What it
-# runs is printed as a shell prints it. PREFIX is where ggufc is installed; without it build/release is installed into
-# FOLDER (build/examples). Without MODEL it makes a tiny one with random weights, which knows nothing.
-# Exit status: 77 when a named language's toolchain is not installed. CC and CXX name the C and C++ compilers.
+# Compiles MODEL ahead of time and runs the examples with it: c, cpp, python, go and rust, or the named ones. Prints each
+# command before it runs. PREFIX is the installation prefix of ggufc; without it build/release is installed to FOLDER (default
+# build/examples). Without MODEL the examples use a tiny model with random weights, whose cosines mean nothing.
+# Exit status: 77 if the toolchain of a named language is not installed. CC and CXX name the C and C++ compilers.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 prefix= model= work=$root/build/examples
@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
     --work) work=$2; shift ;;
     -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
     c | cpp | python | go | rust) languages+=("$1") ;;
-    *) echo "run.sh: what is '$1'?" >&2; exit 2 ;;
+    *) echo "run.sh: unknown argument '$1'" >&2; exit 2 ;;
   esac
   shift
 done
@@ -28,12 +28,12 @@ work=$(realpath "$work")
 
 shown() { printf '$ %s\n' "$*"; "$@"; }
 quietly() { printf '$ %s\n' "$*"; "$@" >/dev/null; }
-# want LANGUAGE COMMAND...: whether COMMAND succeeds; says what is missing, and ends the run if LANGUAGE was asked for.
-want() {
+# has_toolchain LANGUAGE COMMAND...: succeeds if COMMAND does. Else prints what is missing, and exits if LANGUAGE was named.
+has_toolchain() {
   local language=$1
   shift
   "$@" >/dev/null 2>&1 && return 0
-  echo "run.sh: $language: skipped, '$*' does not run here" >&2
+  echo "run.sh: $language: skipped, because '$*' fails" >&2
   [ "$named" = 0 ] || exit 77
   return 1
 }
@@ -49,7 +49,7 @@ if [ -z "$model" ]; then
     shown ggufc synth -o "$model" --layers 4 --dim 128 --head-dim 64 --ffn 256 --vocab 2000 --dense 256 --outlier-gain 1
 fi
 
-# Each example is built in a folder of its own, beside its model.
+# Each example is built in its own folder, which also holds its model.
 enter() {
   mkdir -p "$work/$1"
   cd "$work/$1"
@@ -58,10 +58,10 @@ enter() {
 }
 
 run_c() {
-  want c pkg-config --version || return 0
+  has_toolchain c pkg-config --version || return 0
   enter c
   shown ggufc compile "$model" -o model
-  # shellcheck disable=SC2046  # flags are words
+  # shellcheck disable=SC2046  # the flags must be split into words
   shown "$CC" main.c model.o $(pkg-config --cflags --libs ggufc-runtime) -o sentences
   shown ./sentences
 }
@@ -74,23 +74,23 @@ run_cpp() {
 run_python() {
   local python=python3
   "$python" -c 'import numpy' 2>/dev/null || python=/usr/bin/python3  # Debian's, which has Debian's NumPy
-  want python "$python" -c 'import numpy' || return 0
+  has_toolchain python "$python" -c 'import numpy' || return 0
   enter python
   shown ggufc compile "$model" --emit shared -o model.so
   shown "$python" sentences.py ./model.so
 }
 run_go() {
-  want go pkg-config --version || return 0
-  want go go version || return 0
+  has_toolchain go pkg-config --version || return 0
+  has_toolchain go go version || return 0
   enter go
   shown ggufc compile "$model" -o model
-  # Nothing of it depends on the user's settings, and nothing is fetched.
+  # The build does not depend on the user's settings and downloads nothing.
   export GOCACHE=$work/go-cache GOFLAGS= GO111MODULE=auto GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=1
   shown go build -o sentences main.go
   shown ./sentences
 }
 run_rust() {
-  want rust rustc --version || return 0
+  has_toolchain rust rustc --version || return 0
   enter rust
   shown ggufc compile "$model" -o model
   shown rustc -O main.rs -o sentences -C link-arg=model.o -L "$prefix/lib" -l static=ggufc_runtime

@@ -47,9 +47,9 @@ Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext
 
 namespace {
 
-// Runs the pass whose function is given, and reports it.
-Status RunNamed(PassFn function, ir::Module& module, const PassContext& context,
-                const PassObserver& observer) {
+// Runs the pass whose function is `function` and reports it to the observer.
+Status RunAndReport(PassFn function, ir::Module& module, const PassContext& context,
+                    const PassObserver& observer) {
   const PassInfo* pass = nullptr;
   for (const PassInfo& candidate : kPasses) {
     if (candidate.run == function) pass = &candidate;
@@ -63,7 +63,7 @@ Status RunNamed(PassFn function, ir::Module& module, const PassContext& context,
 }  // namespace
 
 Status RunGraphPasses(ir::Module& module, const PassContext& context, const PassObserver& observer) {
-  const auto run = [&](PassFn function) { return RunNamed(function, module, context, observer); };
+  const auto run = [&](PassFn function) { return RunAndReport(function, module, context, observer); };
   RETURN_IF_ERROR(run(FoldScales));
   RETURN_IF_ERROR(run(MergeLinears));
   RETURN_IF_ERROR(run(QuantizeActivations));
@@ -72,7 +72,7 @@ Status RunGraphPasses(ir::Module& module, const PassContext& context, const Pass
 }
 
 Status RunLoweringPasses(ir::Module& module, const PassContext& context, const PassObserver& observer) {
-  const auto run = [&](PassFn function) { return RunNamed(function, module, context, observer); };
+  const auto run = [&](PassFn function) { return RunAndReport(function, module, context, observer); };
   RETURN_IF_ERROR(run(Fuse));
   // kernel
   RETURN_IF_ERROR(run(AssignLayouts));

@@ -1,4 +1,4 @@
-// The passes in order, and each by its name.
+// Runs the passes: the whole pipeline, its graph passes, or one pass found by name.
 #pragma once
 
 #include <functional>
@@ -20,17 +20,17 @@ struct PassReport {
 };
 using PassObserver = std::function<Status(const PassReport&, const ir::Module&)>;
 
-// One pass, then the verifier; the error names the pass.
+// Runs one pass, then the verifier. The error names the pass.
 Result<bool> RunPass(const PassInfo& pass, ir::Module& module, const PassContext& context);
 
-// The passes that decide the arithmetic of each op; the rest decides only where and in which order it is done. The module
-// stays at the graph stage.
+// Runs the passes that change the arithmetic of ops. Later passes decide only where and in which order it is done. The
+// module stays at the graph stage.
 Status RunGraphPasses(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
 
-// The passes after those, to the loop stage.
+// Runs the passes after those, to the loop stage.
 Status RunLoweringPasses(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
 
-// Both: graph stage to loop stage, ready for code generation.
+// Runs all passes: graph stage to loop stage, ready for code generation.
 Status RunPipeline(ir::Module& module, const PassContext& context, const PassObserver& observer = {});
 
 }  // namespace ggufc::passes

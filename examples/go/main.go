@@ -1,4 +1,5 @@
-// The similarity of three sentences: Go and a model that was compiled ahead of time. In a folder with this file:
+// Embeds three sentences and prints the cosine of each pair, in Go with a model compiled ahead of time. In a folder with this
+// file:
 //
 //	ggufc compile model.gguf -o model
 //	go build -o sentences main.go && ./sentences
@@ -17,7 +18,7 @@ import (
 	"unsafe"
 )
 
-// check must follow the call in the same thread: the text of an error belongs to the thread.
+// check must run in the thread of the failed call, because each thread has its own error message.
 func check(status C.ggufc_status) {
 	if status != C.GGUFC_OK {
 		log.Fatal(C.GoString(C.ggufc_last_error()))
@@ -35,7 +36,7 @@ func main() {
 	check(C.model_open(nil, nil, &model))
 	defer C.ggufc_close(model)
 
-	texts := make([]*C.char, len(sentences)) // C memory: no pointer into Go's goes through C
+	texts := make([]*C.char, len(sentences)) // C memory: C must not get pointers to Go pointers
 	for i, sentence := range sentences {
 		texts[i] = C.CString(sentence)
 		defer C.free(unsafe.Pointer(texts[i]))

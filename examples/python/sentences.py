@@ -1,4 +1,4 @@
-"""The similarity of three sentences: Python, NumPy and a model that was compiled ahead of time.
+"""Embeds three sentences and prints the cosine of each pair, with NumPy and a model compiled ahead of time.
 
     ggufc compile model.gguf --emit shared -o model.so
     python3 sentences.py ./model.so

@@ -1,4 +1,4 @@
-// The similarity of three sentences: Rust and a model that was compiled ahead of time.
+// Embeds three sentences and prints the cosine of each pair, in Rust with a model compiled ahead of time.
 //
 //   ggufc compile model.gguf -o model
 //   rustc -O main.rs -o sentences -C link-arg=model.o -L PREFIX/lib -l static=ggufc_runtime && ./sentences
@@ -50,7 +50,7 @@ fn main() -> Result<(), String> {
     let rows: Vec<&[f32]> = vectors.chunks(dims).collect();
     for i in 0..rows.len() {
         for j in i + 1..rows.len() {
-            // Vectors have length 1: the cosine is their product.
+            // The vectors have length 1, so the cosine is their dot product.
             let cosine: f64 = rows[i].iter().zip(rows[j]).map(|(a, b)| *a as f64 * *b as f64).sum();
             println!("{} and {}: {:.4}", i + 1, j + 1, cosine);
         }

@@ -8,7 +8,7 @@ namespace {
 using ir::Attr;
 using ir::OpKind;
 
-// The gain of `norm`, times `factor`: a new weight, or the one made for an earlier use of the same gain and factor.
+// The weight `gain` times `factor`: a new weight, or the one made earlier for the same gain and factor.
 ir::WeightId ScaledGain(ir::Module& module, ir::WeightId gain, double factor) {
   std::string name = module.weight(gain).name + ".scaled";
   while (const auto known = module.FindWeight(name)) {
@@ -25,10 +25,10 @@ ir::WeightId ScaledGain(ir::Module& module, ir::WeightId gain, double factor) {
   return module.AddWeight(std::move(weight));
 }
 
-// Folds one scale op into what defines its operand. Every op on the way must have no other user. A factor of 0 stays: no
-// weight is 0 times another.
-bool Fold(ir::Module& module, ir::Function& function, const std::vector<uint32_t>& uses,
-          const ir::Op& scale) {
+// Folds `scale` into the embed or rms_norm that its operand comes from. Every value on the way must have no other user.
+// A factor of 0 is not folded: the IR has no derived weight with factor 0.
+bool FoldIntoProducer(ir::Module& module, ir::Function& function, const std::vector<uint32_t>& uses,
+                      const ir::Op& scale) {
   const double factor = scale.Float(Attr::kScale);
   if (factor == 0) return false;
   ir::ValueId value = scale.operands[0];
@@ -62,9 +62,9 @@ Result<bool> FoldScales(ir::Module& module, const PassContext&) {
   std::vector<uint32_t> uses = CountUses(function);
   for (const ir::OpId id : std::vector<ir::OpId>(function.block(function.body).ops)) {
     const ir::Op scale = function.op(id);
-    if (scale.kind != OpKind::kScaleBy || !Fold(module, function, uses, scale)) continue;
+    if (scale.kind != OpKind::kScaleBy || !FoldIntoProducer(module, function, uses, scale)) continue;
     function.ReplaceAllUses(scale.results[0], scale.operands[0]);
-    uses[scale.operands[0].index] = uses[scale.results[0].index];  // it had one, the scale
+    uses[scale.operands[0].index] = uses[scale.results[0].index];  // its only user was the scale
     changed = true;
   }
   if (changed) EraseDeadOps(function, function.body);

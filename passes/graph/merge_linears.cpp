@@ -14,7 +14,7 @@ using ir::AttrValue;
 using ir::OpKind;
 using ir::ValueId;
 
-// Columns of one way that lie together: a quantisation block, so that one work item can requantise its results.
+// Columns of one way that are adjacent: a quantisation block, so that one work item can quantise its results.
 constexpr int64_t kGranule = ir::kQuantBlock;
 
 struct Linear {
@@ -23,7 +23,7 @@ struct Linear {
   ir::WeightId weight;
 };
 
-bool DefinedBy(const ir::Function& function, ValueId value, OpKind kind) {
+bool IsDefinedBy(const ir::Function& function, ValueId value, OpKind kind) {
   const ir::Op* op = function.DefiningOp(value);
   return op != nullptr && op->kind == kind;
 }
@@ -31,7 +31,7 @@ bool DefinedBy(const ir::Function& function, ValueId value, OpKind kind) {
 // Whether the two results meet in mul(gelu(a), b), in either order.
 bool MeetInGatedMul(const ir::Function& function, ValueId a, ValueId b) {
   const auto is_gelu_of = [&](ValueId value, ValueId x) {
-    return DefinedBy(function, value, OpKind::kGelu) && function.DefiningOp(value)->operands[0] == x;
+    return IsDefinedBy(function, value, OpKind::kGelu) && function.DefiningOp(value)->operands[0] == x;
   };
   for (const ir::OpId id : function.block(function.body).ops) {
     const ir::Op& op = function.op(id);
@@ -45,8 +45,8 @@ bool MeetInGatedMul(const ir::Function& function, ValueId a, ValueId b) {
   return false;
 }
 
-// "blk.0.ffn_gate.weight" and "blk.0.ffn_up.weight" give "blk.0.ffn_gate_up.weight": the common beginning once, then
-// what differs.
+// "blk.0.ffn_gate.weight" and "blk.0.ffn_up.weight" give "blk.0.ffn_gate_up.weight": the common prefix once, then the
+// differing parts.
 std::string MergedName(const ir::Module& module, const std::vector<Linear>& linears) {
   constexpr std::string_view kSuffix = ".weight";
   std::vector<std::string> names;
@@ -80,8 +80,8 @@ void Merge(ir::Module& module, ir::Function& function, const std::vector<Linear>
   merged.granule = interleave ? kGranule : 0;
   int64_t rows = 0;
   for (const Linear& linear : linears) {
-    const int64_t own = module.weight(linear.weight).type.dims[0].size;
-    rows += interleave ? (own + kGranule - 1) / kGranule * kGranule : own;
+    const int64_t weight_rows = module.weight(linear.weight).type.dims[0].size;
+    rows += interleave ? (weight_rows + kGranule - 1) / kGranule * kGranule : weight_rows;
     merged.sources.push_back(linear.weight);
   }
   const ir::Type& first = module.weight(linears[0].weight).type;
@@ -125,7 +125,7 @@ void Merge(ir::Module& module, ir::Function& function, const std::vector<Linear>
 
 Result<bool> MergeLinears(ir::Module& module, const PassContext&) {
   ir::Function& function = module.forward();
-  // Groups of linears that read one value with tensors of one type, in program order.
+  // Groups of linears that read one value and have weights of one type, in program order.
   std::vector<std::vector<Linear>> groups;
   std::map<std::pair<ValueId, ir::Scalar>, size_t> group_of;
   const auto& ops = function.block(function.body).ops;
@@ -134,14 +134,14 @@ Result<bool> MergeLinears(ir::Module& module, const PassContext&) {
     if (op.kind != OpKind::kLinear) continue;
     const ir::Value& weight = function.value(op.operands[1]);
     if (weight.def != ir::Value::Def::kWeight) continue;
-    // A packed matrix is made of tensors, not of derived matrices.
+    // A merged weight has tensors of the file as its sources, not derived weights.
     if (module.weight(weight.weight).def != ir::Weight::Def::kTensor) continue;
     const auto [it, fresh] = group_of.try_emplace({op.operands[0], weight.type.scalar}, groups.size());
     if (fresh) groups.emplace_back();
     groups[it->second].push_back({i, ops[i], weight.weight});
   }
   std::erase_if(groups, [](const std::vector<Linear>& group) { return group.size() < 2; });
-  // Last group first, so that the positions of the others stay right.
+  // The last group goes first, so that insertions do not move the positions of the others.
   std::sort(groups.begin(), groups.end(),
             [](const auto& a, const auto& b) { return a[0].position > b[0].position; });
   for (const auto& group : groups) Merge(module, function, group);

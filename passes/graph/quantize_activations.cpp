@@ -7,15 +7,17 @@
 namespace ggufc::passes {
 namespace {
 
-// Values go into panels of their own, so nothing else may read them, and a kernel that makes them ends in a linear.
-bool AreOwnLinear(const ir::Function& function, ir::ValueId values) {
-  const ir::Op* made = function.DefiningOp(values);
-  if (made != nullptr && made->kind == ir::OpKind::kSlice) made = function.DefiningOp(made->operands[0]);
+// Whether `values` are a linear's result, or a slice of it, with one reader. Attention with 16-bit dots needs that: its
+// values are stored in panels, which nothing else can read, by the kernel of the linear.
+bool IsLinearResultReadOnce(const ir::Function& function, ir::ValueId values) {
+  const ir::Op* producer = function.DefiningOp(values);
+  if (producer != nullptr && producer->kind == ir::OpKind::kSlice)
+    producer = function.DefiningOp(producer->operands[0]);
   int reads = 0;
   for (const ir::OpId id : function.block(function.body).ops) {
     for (const ir::ValueId operand : function.op(id).operands) reads += operand == values ? 1 : 0;
   }
-  return made != nullptr && made->kind == ir::OpKind::kLinear && reads == 1;
+  return producer != nullptr && producer->kind == ir::OpKind::kLinear && reads == 1;
 }
 
 }  // namespace
@@ -44,11 +46,11 @@ Result<bool> QuantizeActivations(ir::Module& module, const PassContext& context)
     function.op(id).operands[0] = it->second;
     changed = true;
   }
-  // Attention between such linears: its own products are of 16 bits too.
+  // Attention whose result is quantised anyway: its products are of 16-bit integers too.
   for (const ir::OpId id : function.block(function.body).ops) {
     ir::Op& op = function.op(id);
     if (op.kind != ir::OpKind::kAttention || op.Int(ir::Attr::kHeadDim) % ir::kQuantBlock != 0) continue;
-    if (quantized.contains(op.results[0]) && AreOwnLinear(function, op.operands[2]))
+    if (quantized.contains(op.results[0]) && IsLinearResultReadOnce(function, op.operands[2]))
       changed |= SetAttr(op, ir::AttrValue::Int(ir::Attr::kDots, 16));
   }
   return changed;

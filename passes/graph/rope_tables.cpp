@@ -5,14 +5,14 @@
 namespace ggufc::passes {
 namespace {
 
-ir::WeightId Table(ir::Module& module, double theta, int64_t head_dim, int64_t positions) {
+ir::WeightId FindOrAddTable(ir::Module& module, double theta, int64_t head_dim, int64_t positions) {
   const std::string plain = fmt::format("rope.{}.{}", theta, head_dim);
   ir::Weight weight;
   weight.name = plain;
   weight.type = ir::Type::Tensor(ir::Scalar::kF32, positions, head_dim);
   weight.def = ir::Weight::Def::kRopeTable;
   weight.factor = theta;
-  // The name may be another weight's: a file has tensors of any name.
+  // A tensor of the file may already have this name.
   for (int n = 2;; ++n) {
     const auto known = module.FindWeight(weight.name);
     if (!known) return module.AddWeight(std::move(weight));
@@ -31,7 +31,7 @@ Result<bool> RopeTables(ir::Module& module, const PassContext& context) {
     if (function.op(id).kind != ir::OpKind::kRope) continue;
     const int64_t head_dim = function.op(id).Int(ir::Attr::kHeadDim);
     const ir::WeightId table =
-        Table(module, function.op(id).Float(ir::Attr::kTheta), head_dim, context.context_length);
+        FindOrAddTable(module, function.op(id).Float(ir::Attr::kTheta), head_dim, context.context_length);
     const ir::ValueId value = function.WeightValue(table, module.weight(table).type);
     ir::Op& op = function.op(id);
     op.kind = ir::OpKind::kRopeTable;

@@ -1,5 +1,5 @@
-// rope-tables: rope reads its cosines and sines from a table over all positions of the context, one table for each
-// (theta, head_dim), folded at compile time.
+// rope-tables: replaces rope by rope_table, which reads cosines and sines from a weight computed at compile time. There
+// is one table per (theta, head_dim), with a row per position of the context. Cost: linear in ops.
 #pragma once
 
 #include "passes/pass.h"

@@ -15,7 +15,7 @@ using ir::AttrValue;
 using ir::OpKind;
 using ir::ValueId;
 
-// The layout in which attention reads its keys, or its values where dots are of 16 bits.
+// The panels in which attention reads its keys or, with 16-bit dots, its values.
 struct Panels {
   OpKind kind = OpKind::kReturn;  // kKeyPanels, kValuePanels; kReturn: rows
   int64_t head_dim = 0;
@@ -23,13 +23,13 @@ struct Panels {
   friend bool operator==(const Panels&, const Panels&) = default;
 };
 
-// How `forward` reads a value: in panels, or in any other way.
+// How the ops of the kernels read a value of `forward`.
 struct Readers {
-  Panels panels;
-  bool others = false;
+  Panels panels;        // in these, where an attention reads it
+  bool others = false;  // in rows, or in panels of another kind
 };
 
-Panels PanelsOf(const ir::Op& reader, size_t operand) {
+Panels ExpectedPanels(const ir::Op& reader, size_t operand) {
   if (reader.kind != OpKind::kAttention) return {};
   const int64_t head_dim = reader.Int(Attr::kHeadDim), dots = reader.Int(Attr::kDots);
   if (operand == 1) return {OpKind::kKeyPanels, head_dim, dots};
@@ -54,7 +54,7 @@ Readers ReadersOf(const ir::Module& module, ValueId value) {
       kernel.ForEachOp([&](ir::OpId, const ir::Op& reader) {
         for (size_t j = 0; j < reader.operands.size(); ++j) {
           if (reader.operands[j] != kernel.params[i]) continue;
-          const Panels panels = PanelsOf(reader, j);
+          const Panels panels = ExpectedPanels(reader, j);
           if (panels == Panels() || (readers.panels != Panels() && readers.panels != panels)) {
             readers.others = true;
           } else {
@@ -67,7 +67,7 @@ Readers ReadersOf(const ir::Module& module, ValueId value) {
   return readers;
 }
 
-// Whether the kernel can lay out its result number `index` in panels.
+// Fails if the kernel cannot lay out its result number `index` in panels.
 Status CheckMakesPanels(const ir::Function& kernel, size_t index, const Panels& panels) {
   const KernelShape shape = ShapeOf(kernel);
   if (!shape.anchor.valid()) return {};
@@ -76,13 +76,13 @@ Status CheckMakesPanels(const ir::Function& kernel, size_t index, const Panels& 
   const bool in_prologue =
       std::find(shape.prologue.begin(), shape.prologue.end(), defining) != shape.prologue.end();
   if (kernel.op(shape.anchor).kind != OpKind::kLinear || in_prologue) {
-    return Err("attention's {} come from kernel @{}, which is neither row-wise nor makes them from a linear",
+    return Err("attention's {} come from kernel @{}, expected a row-wise kernel or the epilogue of a linear",
                Role(panels), kernel.name);
   }
   return {};
 }
 
-// Puts key_panels or value_panels before the kernel's return, on result number `index`.
+// Inserts key_panels or value_panels before the kernel's return, for result number `index`.
 bool ReturnPanels(ir::Module& module, ir::Function& kernel, size_t index, const Panels& panels) {
   auto& ops = kernel.block(kernel.body).ops;
   const ir::OpId terminator = ops.back();
@@ -108,13 +108,14 @@ Result<bool> LayOutPanels(ir::Module& module, const std::vector<ir::OpId>& calls
       const Readers readers = ReadersOf(module, call.results[i]);
       if (readers.panels == Panels() && !readers.others) continue;
       if (readers.panels != Panels() && readers.others) {
-        return Err("attention's {}, result {} of kernel @{}, are read in another way too",
-                   Role(readers.panels), i, name);
+        return Err("result {} of kernel @{} is attention's {} and also has readers that need another layout",
+                   i, name, Role(readers.panels));
       }
       const auto [known, fresh] = panels_of.try_emplace({call.callee, i}, readers.panels);
       if (!fresh && known->second != readers.panels) {
-        return Err("result {} of kernel @{} is attention's {} in one call and something else in another", i,
-                   name, Role(known->second == Panels() ? readers.panels : known->second));
+        return Err(
+            "result {} of kernel @{} is attention's {} in one call and needs another layout in another call",
+            i, name, Role(known->second == Panels() ? readers.panels : known->second));
       }
     }
   }
@@ -128,7 +129,7 @@ Result<bool> LayOutPanels(ir::Module& module, const std::vector<ir::OpId>& calls
   return changed;
 }
 
-Result<bool> LayOutKernel(ir::Function& kernel, const PassContext& context) {
+Result<bool> LayOutAnchor(ir::Function& kernel, const PassContext& context) {
   const KernelShape shape = ShapeOf(kernel);
   if (!shape.anchor.valid()) return false;
   ir::Op& anchor = kernel.op(shape.anchor);
@@ -137,8 +138,8 @@ Result<bool> LayOutKernel(ir::Function& kernel, const PassContext& context) {
   const ir::Scalar activation = kernel.type(anchor.operands[0]).scalar;
   const ir::Scalar weight = kernel.type(anchor.operands[1]).scalar;
   if (ir::IsActivationQuant(activation) != (weight == ir::Scalar::kQ8_0)) {
-    return Err("kernel @{}: a linear takes {} activations with {} weights", kernel.name, ir::Name(activation),
-               ir::Name(weight));
+    return Err("kernel @{}: a linear cannot multiply {} activations by {} weights", kernel.name,
+               ir::Name(activation), ir::Name(weight));
   }
   const int64_t unit = UnitColumns(kernel, shape);
   RETURN_IF_ERROR(CheckUnit(kernel, shape, unit));
@@ -149,7 +150,7 @@ Result<bool> LayOutKernel(ir::Function& kernel, const PassContext& context) {
   return changed;
 }
 
-// A weight takes the layout of the linear that reads it; two linears that disagree would need two copies of it.
+// Gives each weight the layout of the linear that reads it. Linears that disagree would need two copies: an error.
 Status LayOutWeights(ir::Module& module, const std::vector<ir::OpId>& calls) {
   for (const ir::OpId id : calls) {
     const ir::Op& call = module.forward().op(id);
@@ -163,16 +164,16 @@ Status LayOutWeights(ir::Module& module, const std::vector<ir::OpId>& calls) {
     const ValueId argument = call.operands[static_cast<size_t>(param - kernel.params.begin())];
     const ir::Value& value = module.forward().value(argument);
     if (value.def != ir::Value::Def::kWeight)
-      return Err("kernel @{}: a linear's weight is computed", kernel.name);
+      return Err("kernel @{}: a linear's weight is not a weight of the module", kernel.name);
     ir::Weight& weight = module.weight(value.weight);
     const int64_t pack = linear.Int(Attr::kPack), unit = linear.Int(Attr::kUnit);
     if (weight.pack != 0 && (weight.pack != pack || weight.unit != unit)) {
-      return Err("weight @{} is read in two layouts", weight.name);
+      return Err("weight @{} is read by linears that need different layouts", weight.name);
     }
     weight.pack = pack;
     weight.unit = unit;
   }
-  // Other readers (a lookup in the embedding table) want the file's own order.
+  // Other readers (a lookup in the embedding table) need the file's order.
   for (const ir::OpId id : calls) {
     const ir::Op& call = module.forward().op(id);
     const ir::Function& kernel = module.function(call.callee);
@@ -186,7 +187,7 @@ Status LayOutWeights(ir::Module& module, const std::vector<ir::OpId>& calls) {
             std::find(op.operands.begin(), op.operands.end(), kernel.params[i]) == op.operands.end();
       });
       if (!packed_only) {
-        return Err("weight @{} is read packed by a linear and as it is by kernel @{}",
+        return Err("weight @{} is packed for a linear, but kernel @{} reads it unpacked",
                    module.weight(value.weight).name, kernel.name);
       }
     }
@@ -203,11 +204,11 @@ Result<bool> AssignLayouts(ir::Module& module, const PassContext& context) {
     if (kernel.kind == ir::Function::Kind::kKernel) RETURN_IF_ERROR(CheckKernel(kernel));
   }
   RETURN_IF_ERROR(CheckPanels(module, false));
-  // Keys and values first: a head is then a unit of the linear that makes them.
+  // Panels come first: key_panels and value_panels in an epilogue make the head_dim a unit of the linear.
   ASSIGN_OR_RETURN(bool changed, LayOutPanels(module, calls));
   for (ir::Function& kernel : module.functions) {
     if (kernel.kind != ir::Function::Kind::kKernel) continue;
-    ASSIGN_OR_RETURN(const bool laid_out, LayOutKernel(kernel, context));
+    ASSIGN_OR_RETURN(const bool laid_out, LayOutAnchor(kernel, context));
     changed |= laid_out;
   }
   RETURN_IF_ERROR(LayOutWeights(module, calls));

@@ -1,17 +1,18 @@
-// What assign-layouts and tile assume of kernels, beyond what ir::Verify holds for all of them. Fuse makes kernels such;
-// those that are written by hand need not be.
+// Checks what assign-layouts and tile assume of kernels beyond ir::Verify. The kernels that fuse makes satisfy it;
+// hand-written kernels may not.
 //
 // A kernel
-//   * has one anchor at most, returns something, and returns no parameter and no value twice.
-//   * works on the rows of its domain (the prologue of a mean_pool: on tokens).
-//   * has a prologue only before a linear or a mean_pool, and an epilogue only behind a linear; other anchors are returned.
-//   * An op of an epilogue works on columns of the linear's result and on weights: on all of the columns, on those of one
-//     slice, or on ways of a deinterleave. Slices and deinterleaves are of the linear's result itself, and the deinterleaves
-//     are equal but for their way.
-//   * Keys and values are put in panels behind a linear, or where there is no anchor. These, and what an epilogue
-//     quantises, are returned and not read in the kernel.
+//   * has at most one anchor, returns at least one value, and returns no parameter and no value twice.
+//   * computes rows of its domain (in the prologue of a mean_pool: tokens).
+//   * has a prologue only before a linear or a mean_pool, and an epilogue only after a linear. Other anchors are
+//     returned.
+//   * has an epilogue whose ops read weights and one part of the linear's columns each: all columns, one slice, or the
+//     ways of a deinterleave. Slices and deinterleaves read the linear's result, and the deinterleaves differ in their
+//     way only.
+//   * has key_panels and value_panels only in the epilogue of a linear, or where there is no anchor. Panels are
+//     returned and not read in the kernel. What an epilogue quantises is returned.
 // `forward`
-//   * passes keys and values in panels to attention alone, which knows them as such.
+//   * passes panels only to attention that expects these panels.
 #pragma once
 
 #include "ir/core/module.h"
@@ -19,10 +20,10 @@
 
 namespace ggufc::passes {
 
-// An error names the kernel and what it does.
+// The error names the kernel and the op that breaks a rule.
 Status CheckKernel(const ir::Function& kernel);
 
-// `laid_out`: attention also reads its keys, and with dots its values, as nothing but panels.
+// `laid_out`: after assign-layouts. Attention must then read its keys, and with 16-bit dots its values, from panels.
 Status CheckPanels(const ir::Module& module, bool laid_out);
 
 }  // namespace ggufc::passes

@@ -1,6 +1,5 @@
 #include "passes/kernel/kernel_shape.h"
 
-#include <algorithm>
 #include <numeric>
 
 namespace ggufc::passes {
@@ -29,7 +28,7 @@ KernelShape ShapeOf(const ir::Function& kernel) {
 
 namespace {
 
-// Columns that the op needs together of what it reads.
+// Columns of its operands that the op needs together.
 int64_t ColumnsTogether(const ir::Function& kernel, const ir::Op& op) {
   switch (op.kind) {
     case OpKind::kRmsNorm:
@@ -51,36 +50,36 @@ int64_t ColumnsTogether(const ir::Function& kernel, const ir::Op& op) {
 }  // namespace
 
 int64_t UnitColumns(const ir::Function& kernel, const KernelShape& shape) {
-  constexpr int64_t kMost = int64_t{1} << 31;  // no tensor has more columns
+  constexpr int64_t kMaxColumns = int64_t{1} << 31;  // no tensor has more columns
   int64_t unit = 1;
   for (const ir::OpId id : shape.epilogue) {
     const ir::Op& op = kernel.op(id);
     if (op.kind == OpKind::kDeinterleave) return op.Int(Attr::kWays) * op.Int(Attr::kGranule);
     const int64_t together = ColumnsTogether(kernel, op);
-    // What divides a panel finds itself whole in each.
+    // A group size that divides 16 never straddles a panel.
     const int64_t common = std::lcm(unit, kPanelColumns % together == 0 ? kPanelColumns : together);
-    if (common <= kMost) unit = common;
+    if (common <= kMaxColumns) unit = common;
   }
   return unit == 1 ? kPanelColumns : unit;
 }
 
 Status CheckUnit(const ir::Function& kernel, const KernelShape& shape, int64_t unit) {
-  int64_t width = unit;  // columns of a unit that an op sees
+  int64_t width = unit;  // columns of a unit that an op works on
   for (const ir::OpId id : shape.epilogue) {
     const ir::Op& op = kernel.op(id);
     if (op.kind == OpKind::kSlice && op.Int(Attr::kOffset) % unit != 0) {
-      return Err("kernel @{}: a slice from column {} on cuts a unit of {} columns", kernel.name,
-                 op.Int(Attr::kOffset), unit);
+      return Err("kernel @{}: a slice starts at column {}, expected a multiple of the unit of {} columns",
+                 kernel.name, op.Int(Attr::kOffset), unit);
     }
     if (op.kind == OpKind::kDeinterleave) {
       width = op.Int(Attr::kGranule);
       if (op.Int(Attr::kWays) * width == unit) continue;
-      return Err("kernel @{}: {} ways of {} columns in a unit of {}", kernel.name, op.Int(Attr::kWays), width,
-                 unit);
+      return Err("kernel @{}: deinterleave of {} ways of {} columns does not match the unit of {} columns",
+                 kernel.name, op.Int(Attr::kWays), width, unit);
     }
     const int64_t together = ColumnsTogether(kernel, op);
     if (width % together != 0) {
-      return Err("kernel @{}: {} takes {} columns together, a unit has {}", kernel.name,
+      return Err("kernel @{}: {} needs {} columns together, a unit has {}", kernel.name,
                  ir::Info(op.kind).name, together, width);
     }
   }
@@ -92,8 +91,8 @@ bool EqualButForWay(const ir::Op& a, const ir::Op& b) {
          a.Int(Attr::kGranule) == b.Int(Attr::kGranule);
 }
 
-std::vector<ValueUses> UsesOf(const ir::Function& kernel) {
-  std::vector<ValueUses> uses(kernel.values.size());
+std::vector<ValueReads> CountReads(const ir::Function& kernel) {
+  std::vector<ValueReads> uses(kernel.values.size());
   for (const ir::OpId id : kernel.block(kernel.body).ops) {
     const ir::Op& op = kernel.op(id);
     for (const ir::ValueId operand : op.operands) {

@@ -1,4 +1,5 @@
-// What several passes read off a kernel's region: its parts, and how wide a unit of its columns is.
+// Properties of a kernel that several passes derive from its body: prologue, anchor and epilogue, the unit of its
+// columns, and the readers of its values.
 #pragma once
 
 #include <vector>
@@ -14,22 +15,22 @@ inline int64_t RoundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// The ops of a kernel before its anchor, the anchor, and the ops behind it. Without an anchor (row-wise kernels) every
-// op is prologue.
+// The ops of a kernel before its anchor, the anchor, and the ops after it. In a kernel without an anchor (row-wise)
+// every op belongs to the prologue.
 struct KernelShape {
   std::vector<ir::OpId> prologue;
   ir::OpId anchor;  // embed, linear, attention or mean_pool; invalid: none
   std::vector<ir::OpId> epilogue;
 };
 
-// An op is prologue when it comes before the anchor in the region.
 KernelShape ShapeOf(const ir::Function& kernel);
 
-// Columns of a linear's result that its epilogue needs together (heads, a granule of every way, a quantisation
-// block), or one panel. Where no unit serves all ops, CheckUnit says so of the one that is returned.
+// The unit: columns of a linear's result that its epilogue needs together (heads, a granule of every way, a
+// quantisation block), or one panel if it needs none together. If no unit serves all ops, CheckUnit fails for the unit
+// returned here.
 int64_t UnitColumns(const ir::Function& kernel, const KernelShape& shape);
 
-// Whether each op of a linear's epilogue finds all the columns it needs together in one unit. Assumes CheckKernel.
+// Fails if an op of a linear's epilogue needs columns of more than one unit together. Assumes CheckKernel.
 Status CheckUnit(const ir::Function& kernel, const KernelShape& shape, int64_t unit);
 
 // Whether the op lays keys or values out for attention.
@@ -37,14 +38,13 @@ inline bool IsPanels(const ir::Op& op) {
   return op.kind == ir::OpKind::kKeyPanels || op.kind == ir::OpKind::kValuePanels;
 }
 
-// Whether two deinterleaves cut their operands in the same way: the ways of one kernel are computed together.
+// Whether two deinterleaves have equal attributes, except for their way. The ways of one kernel are computed together.
 bool EqualButForWay(const ir::Op& a, const ir::Op& b);
 
-// How often `value` is read by the kernel's ops, and whether the kernel returns it.
-struct ValueUses {
-  int reads = 0;
+struct ValueReads {
+  int reads = 0;  // by the kernel's ops, without the return
   bool returned = false;
 };
-std::vector<ValueUses> UsesOf(const ir::Function& kernel);
+std::vector<ValueReads> CountReads(const ir::Function& kernel);  // one per value
 
 }  // namespace ggufc::passes

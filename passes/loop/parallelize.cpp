@@ -2,8 +2,6 @@
 
 namespace ggufc::passes {
 
-// Tokens and sequences are dealt out in the row blocks that a kernel works in, so that an item reads each weight panel
-// once. Attention's query tiles are rows of work each. Columns can be cut at any unit.
 Result<bool> Parallelize(ir::Module& module, const PassContext& context) {
   bool changed = false;
   for (ir::Function& function : module.functions) {

@@ -1,5 +1,6 @@
-// parallelize: decides how large a work item is: rows of one item (a row block, so that weights are read once for all of
-// them) and column units of one item. Any cut gives the same bits.
+// parallelize: decides the rows and column units of a work item. Rows are a row block of the target, so that an item
+// reads each weight panel once; rows that are query tiles go one per item. Columns can be cut at any unit. Any cut
+// gives the same bits. Cost: linear in kernels.
 #pragma once
 
 #include "passes/pass.h"

@@ -1,8 +1,8 @@
-// Algorithm. `forward` is straight-line, so a buffer lives from the call that first takes it to the call that last
-// takes it, both included. Buffers are sized by linear forms a + b T + c B whose coefficients are compared one by one:
-// slots are linear forms too, laid out one after another. Buffers are placed in order of birth; each takes the free
-// slot that fits with the least waste, or grows the largest free slot, or opens a new one. A slot is free once its last
-// buffer is dead. Cost: buffers x slots, both small.
+// Algorithm. `forward` is straight-line, so a buffer lives from the first call that takes it to the last, both
+// included. Sizes of buffers are linear forms a + b T + c B, compared coefficient by coefficient. Slots have sizes of
+// the same form and lie one after another. Buffers are placed in order of birth. Each takes the smallest free slot that
+// it fits in, or grows the largest free slot, or opens a new one. A slot is free after the last call of its last
+// buffer.
 //
 // Scratch of a kernel is not reused within the kernel: offsets count up.
 #include "passes/loop/plan_memory.h"
@@ -27,8 +27,8 @@ struct Bytes {
   bool Covers(const Bytes& o) const {
     return constant >= o.constant && per_token >= o.per_token && per_sequence >= o.per_sequence;
   }
-  // Tokens dominate: a byte a token counts as many bytes.
-  int64_t Weight() const { return constant + 256 * per_token + 16 * per_sequence; }
+  // A guess of the size in use, for comparing slots: tokens are many more than sequences.
+  int64_t EstimatedSize() const { return constant + 256 * per_token + 16 * per_sequence; }
 };
 
 Bytes Max(const Bytes& a, const Bytes& b) {
@@ -38,7 +38,7 @@ Bytes Max(const Bytes& a, const Bytes& b) {
 
 struct Slot {
   Bytes bytes;
-  size_t free_from = 0;  // position of the op behind the last user
+  size_t free_from = 0;  // position of the op after the last user
 };
 
 struct Buffer {
@@ -56,7 +56,7 @@ bool PlanArena(ir::Function& forward) {
     const ir::Op& op = forward.op(ops[i]);
     if (op.kind == OpKind::kBuffer) {
       buffer_of[op.results[0]] = buffers.size();
-      // Rows are multiples of 64 bytes; a constant part is rounded so that what follows stays aligned.
+      // Each coefficient is rounded to the alignment, so that the slots after it stay aligned.
       buffers.push_back({ops[i],
                          {RoundUp(op.Int(Attr::kBytes), kAlign), RoundUp(op.Int(Attr::kBytesT), kAlign),
                           RoundUp(op.Int(Attr::kBytesB), kAlign)}});
@@ -86,7 +86,7 @@ bool PlanArena(ir::Function& forward) {
       }
       const bool fits = slots[s].bytes.Covers(buffer.bytes),
                  best_fits = slots[best].bytes.Covers(buffer.bytes);
-      const bool smaller = slots[s].bytes.Weight() < slots[best].bytes.Weight();
+      const bool smaller = slots[s].bytes.EstimatedSize() < slots[best].bytes.EstimatedSize();
       if (fits != best_fits ? fits : fits == smaller) best = s;
     }
     if (best == slots.size()) slots.push_back({});

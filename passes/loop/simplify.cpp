@@ -1,7 +1,7 @@
-// One walk in program order does the folding and the common subexpressions: operands are replaced by what they turned
-// out to be, index arithmetic on constants becomes a constant, and a pure op that was seen before, in this region or one
-// around it, becomes the earlier one. Floats are never folded: their bits belong to the machine that computes them. A
-// second walk, backwards, takes out what nothing needs.
+// Algorithm. The first walk, in program order, replaces operands by the values they were merged with, replaces index
+// arithmetic on constants by a constant, and merges a pure op with an equal op seen earlier in this region or in one
+// around it. Floats are never folded, so their bits come from the machine that runs the code. The second walk,
+// backwards, removes ops without effect whose results have no uses.
 #include "passes/loop/simplify.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ using ir::OpId;
 using ir::OpKind;
 using ir::ValueId;
 
-// Ops whose result depends on their operands and attributes alone, and that do nothing else.
+// Whether the op's result depends on its operands and attributes alone, and the op has no side effect.
 bool IsPure(OpKind kind) {
   switch (kind) {
     case OpKind::kLoad:
@@ -50,20 +50,20 @@ class Simplifier {
   }
 
   bool Run() {
-    Forward(function_.body);
+    MergeAndFold(function_.body);
     uses_ = CountUses(function_);
-    Backward(function_.body);
+    RemoveDeadOps(function_.body);
     return changed_;
   }
 
  private:
-  // What makes two pure ops equal.
+  // Two pure ops with equal keys compute the same value.
   using Key = std::tuple<OpKind, std::vector<ValueId>, std::vector<int64_t>, int, int, int>;
 
   Key KeyOf(const Op& op) const {
     std::vector<int64_t> attrs;
     for (const AttrValue& attr : op.attrs) {
-      // By their bits: 0 equals -0 and is another number.
+      // Floats by their bits: 0 and -0 compare equal but are different constants.
       attrs.insert(attrs.end(), {static_cast<int64_t>(attr.attr), attr.i, std::bit_cast<int64_t>(attr.f)});
     }
     const ir::Type& type = function_.type(op.results[0]);
@@ -71,11 +71,11 @@ class Simplifier {
             type.lanes};
   }
 
-  std::optional<int64_t> Constant(ValueId id) const { return constants_[id.index]; }
+  std::optional<int64_t> ConstantOf(ValueId id) const { return constants_[id.index]; }
 
-  // The value of an index op on constants.
+  // The value of an index op on constants; none if it overflows, traps or is not folded.
   static std::optional<int64_t> Fold(OpKind kind, int64_t a, int64_t b) {
-    constexpr int64_t kExact = int64_t{1} << 53;  // constants are less: they are held as doubles
+    constexpr int64_t kExact = int64_t{1} << 53;  // constants are stored as doubles, exact below this
     int64_t r = 0;
     switch (kind) {
       case OpKind::kAdd:
@@ -108,10 +108,10 @@ class Simplifier {
     return r;
   }
 
-  // An operand that the op is equal to, if any: x + 0, x * 1 and the like.
-  std::optional<ValueId> Identity(const Op& op) const {
+  // The operand that the op is equal to, if any: x + 0, x * 1 and similar.
+  std::optional<ValueId> EqualOperand(const Op& op) const {
     if (op.operands.size() != 2 || function_.type(op.results[0]) != ir::IndexType()) return {};
-    const auto a = Constant(op.operands[0]), b = Constant(op.operands[1]);
+    const auto a = ConstantOf(op.operands[0]), b = ConstantOf(op.operands[1]);
     switch (op.kind) {
       case OpKind::kAdd:
         if (a == 0) return op.operands[1];
@@ -130,7 +130,7 @@ class Simplifier {
     }
   }
 
-  void Forward(ir::BlockId block) {
+  void MergeAndFold(ir::BlockId block) {
     std::vector<Key> added;
     std::vector<OpId> kept;
     for (const OpId id : function_.block(block).ops) {
@@ -140,7 +140,7 @@ class Simplifier {
       }
       if (op.operands.size() == 2 && op.results.size() == 1 &&
           function_.type(op.results[0]) == ir::IndexType()) {
-        const auto a = Constant(op.operands[0]), b = Constant(op.operands[1]);
+        const auto a = ConstantOf(op.operands[0]), b = ConstantOf(op.operands[1]);
         if (const auto folded = a && b ? Fold(op.kind, *a, *b) : std::nullopt) {
           op.kind = OpKind::kConst;
           op.operands.clear();
@@ -151,7 +151,7 @@ class Simplifier {
       if (op.kind == OpKind::kConst && function_.type(op.results[0]) == ir::IndexType()) {
         constants_[op.results[0].index] = static_cast<int64_t>(op.Float(Attr::kValue));
       }
-      if (const auto same = op.results.size() == 1 ? Identity(op) : std::nullopt) {
+      if (const auto same = op.results.size() == 1 ? EqualOperand(op) : std::nullopt) {
         replacement_[op.results[0].index] = *same;
         changed_ = true;
         continue;
@@ -168,13 +168,13 @@ class Simplifier {
       }
       kept.push_back(id);
       const std::vector<ir::BlockId> regions = op.regions;
-      for (const ir::BlockId region : regions) Forward(region);
+      for (const ir::BlockId region : regions) MergeAndFold(region);
     }
     function_.block(block).ops = std::move(kept);
     for (const Key& key : added) seen_.erase(key);
   }
 
-  // Whether the op does something besides making its results.
+  // Whether the op has a side effect, in a nested region included.
   bool HasEffect(const Op& op) const {
     if (op.kind == OpKind::kFor || op.kind == OpKind::kIf || op.kind == OpKind::kSwitch) {
       for (const ir::BlockId region : op.regions) {
@@ -195,12 +195,12 @@ class Simplifier {
     }
   }
 
-  void Backward(ir::BlockId block) {
+  void RemoveDeadOps(ir::BlockId block) {
     std::vector<OpId> kept;
     const std::vector<OpId> ops = function_.block(block).ops;
     for (size_t i = ops.size(); i-- > 0;) {
       const Op& op = function_.op(ops[i]);
-      for (const ir::BlockId region : op.regions) Backward(region);
+      for (const ir::BlockId region : op.regions) RemoveDeadOps(region);
       const bool used = std::any_of(op.results.begin(), op.results.end(),
                                     [&](ValueId result) { return uses_[result.index] > 0; });
       if (used || op.kind == OpKind::kYield || HasEffect(op)) {

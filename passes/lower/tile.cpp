@@ -6,7 +6,6 @@
 #include "passes/kernel/check_kernel.h"
 #include "passes/lower/tile_kernel.h"
 #include "support/batch_tables.h"
-#include "support/check.h"
 
 namespace ggufc::passes {
 namespace {
@@ -18,13 +17,15 @@ using ir::Symbol;
 using ir::Type;
 using ir::ValueId;
 
-// A kernel as it is called: the one that writes the model's output writes rows without padding.
+// A lowered kernel. A kernel that also writes the model's output has a second instance, whose last result has rows
+// without padding.
 struct Instance {
   ir::FunctionId function;
   std::vector<Table> tables;
 };
 
-// The bytes of a call's result. Rows of T or B; keys and values in panels take whole panels of slots a sequence.
+// The buffer of a call's result, rows of T or B. Panels have slack, because each sequence takes whole blocks of key
+// slots.
 ValueId Buffer(ir::Builder& b, const Type& type, int64_t stride, bool panels) {
   const bool by_token = type.dims[0].symbol == Symbol::kT;
   const int64_t slack = panels ? kKeyBlock * stride : 0;
@@ -47,7 +48,7 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
 
   const ir::Function& old = module.forward();
   if (old.params.size() != 1 || old.result_types.size() != 1 || old.result_types[0].rank != 2) {
-    return Err("@{}: takes the ids and returns one tensor [B, dims]", old.name);
+    return Err("@{}: expected the ids as the only parameter and one result f32[B, dims]", old.name);
   }
   ir::Function forward_function;
   forward_function.name = old.name;
@@ -72,16 +73,16 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
     const ir::Op& call = old.op(id);
     if (call.kind == OpKind::kReturn) break;
     if (call.kind != OpKind::kCall)
-      return Err("@{}: {} among the kernel calls", old.name, ir::Info(call.kind).name);
+      return Err("@{}: found {}, expected calls of kernels only", old.name, ir::Info(call.kind).name);
     const ir::Function& kernel = module.function(call.callee);
     if (std::find(call.operands.begin(), call.operands.end(), returned) != call.operands.end())
       return Err("kernel @{} reads the result of @{}", kernel.name, old.name);
     const bool dense = !call.results.empty() && call.results.back() == returned;
     if (!dense && std::find(call.results.begin(), call.results.end(), returned) != call.results.end())
-      return Err("kernel @{}: the result of @{} is not its last", kernel.name, old.name);
+      return Err("kernel @{}: the result of @{} must be its last result", kernel.name, old.name);
     Instance& instance = instances[{call.callee, dense}];
     if (!instance.function.valid()) {
-      // Taken by the kernel's other instance, or by one of the functions that tiling made.
+      // The kernel's other instance, or a micro-kernel, may have this name.
       std::string name = kernel.name;
       while (out.FindFunction(name)) name += dense ? ".out" : "_";
       KernelTiler tiler(out, kernel, context, dense, name);

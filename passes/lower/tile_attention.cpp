@@ -1,19 +1,18 @@
-// Attention. A work item is query tiles of a sequence times kv heads. The queries of a tile, times the query heads that
-// share a kv head, are the rows of two f32 products: scores = Q K^T over panels of 16 keys, out = P V over panels of 16
-// dimensions. Between them the softmax of each row, over 16 lanes.
+// Attention with f32 products. A work item is query tiles of a sequence times kv heads. The queries of a tile, times
+// the query heads that share a kv head, are the rows of two products: scores = Q K^T over panels of 16 keys, and out =
+// P V over panels of 16 dimensions. The softmax of each row comes between them, in 16 lanes.
 //
-// Keys run from the first panel that the window of the tile's first query touches to the last key that its last query
-// sees, panels counted from the sequence's first token. A row's keys outside its own window count as exact zeros: they
-// add nothing to sums in a fixed order, so a row's bits do not depend on which tile or batch it came in.
+// The keys of a tile begin at the first panel in the window of its first query and end at the last key in the window of
+// its last query. Panels count from the sequence's first token. Keys outside a row's own window have weight 0 exactly.
+// They add nothing to sums of fixed order, so a row's bits do not depend on its tile or batch.
 //
-// Scratch a thread: rows x (keys of a tile + 2 head_dim) floats; for 16 queries x 3 heads and 2,048 keys 490 KB.
+// Scratch per thread: rows x (keys of a tile + 2 head_dim) floats; 490 KB for 16 queries x 3 heads and 2,048 keys.
 #include <algorithm>
 
 #include "passes/lower/tile_kernel.h"
 #include "passes/lower/tile_math.h"
 #include "passes/lower/tile_micro.h"
 #include "support/batch_tables.h"
-#include "support/check.h"
 
 namespace ggufc::passes {
 
@@ -60,7 +59,7 @@ KernelTiler::Window KernelTiler::WindowOf(const QueryTile& tile, ValueId query, 
   return {lanes(from), lanes(to)};
 }
 
-ValueId KernelTiler::Sees(const Window& window, ValueId panel) {
+ValueId KernelTiler::VisibleKeys(const Window& window, ValueId panel) {
   ir::Builder& b = *b_;
   const ValueId first = b.Convert(b.Mul(panel, b.Index(kKeyPanel)), ir::I32Type());
   const ValueId key = b.Add(b.Splat(first), b.Emit(OpKind::kIota, {}, {}, ir::I32x16()));
@@ -78,7 +77,7 @@ void KernelTiler::Attention() {
   module_.function(function_).domain.cols = kv_heads;
 
   const int64_t max_rows = kQueryTile * group;
-  // A window reaches half to both sides of the tile's queries, and back to the start of a panel.
+  // The keys of a tile: `half` on both sides of its queries, from the start of a panel on.
   const int64_t reach = window > 0 ? 2 * half + kQueryTile + kKeyPanel : context_.context_length;
   const int64_t max_keys = RoundUp(std::min(reach, context_.context_length), kKeyPanel);
   const int64_t dims = RoundUp(head_dim, ir::kLanes);
@@ -133,15 +132,16 @@ void KernelTiler::Attention() {
             index(head_dim));
       });
 
-      // Softmax, without the division: results are scaled by 1 / sum at the end.
+      // Softmax without the division: the results are scaled by 1 / sum at the end.
       for_rows([&](ValueId row, ValueId i, ValueId) {
         const ValueId score_row = b.PtrAdd(scores, offset(row, score_stride));
-        const Window sight = WindowOf(tile, b.Add(tile.q0, i), half, window > 0);
+        const Window query_window = WindowOf(tile, b.Add(tile.q0, i), half, window > 0);
         const ValueId masked = b.F32V(kMasked);
         const ValueId maxima =
             b.For(index(0), panels, 1, {masked}, [&](ValueId panel, const std::vector<ValueId>& carried) {
               const ValueId score = b.Load(ir::F32x16(), score_row, offset(panel, kPanelBytes));
-              const ValueId valid = b.Emit(OpKind::kSelect, {Sees(sight, panel), score, masked});
+              const ValueId valid =
+                  b.Emit(OpKind::kSelect, {VisibleKeys(query_window, panel), score, masked});
               return std::vector<ValueId>{b.Max(carried[0], valid)};
             })[0];
         const ValueId maximum = b.Splat(b.Emit(OpKind::kReduceMax, {maxima}));
@@ -149,8 +149,8 @@ void KernelTiler::Attention() {
             b.For(index(0), panels, 1, {b.F32V(0)}, [&](ValueId panel, const std::vector<ValueId>& carried) {
               const ValueId byte = offset(panel, kPanelBytes);
               const ValueId score = b.Load(ir::F32x16(), score_row, byte);
-              const ValueId weight =
-                  b.Emit(OpKind::kSelect, {Sees(sight, panel), EmitExp(b, b.Sub(score, maximum)), b.F32V(0)});
+              const ValueId weight = b.Emit(OpKind::kSelect, {VisibleKeys(query_window, panel),
+                                                              EmitExp(b, b.Sub(score, maximum)), b.F32V(0)});
               b.Store(weight, score_row, byte);
               return std::vector<ValueId>{b.Add(carried[0], weight)};
             })[0];
@@ -158,7 +158,7 @@ void KernelTiler::Attention() {
       });
 
       for (int64_t d = 0; d < head_dim; d += ir::kLanes) {
-        if (d > 0 && head_dim - d >= ir::kLanes) continue;  // whole panels go in one loop, from d = 0
+        if (d > 0 && head_dim - d >= ir::kLanes) continue;  // one loop covers all whole panels, at d = 0
         const int64_t whole = head_dim / ir::kLanes;
         const int64_t lanes = head_dim - d < ir::kLanes ? head_dim - d : 0;
         const ValueId end = lanes > 0 ? index(d / ir::kLanes + 1) : index(whole);

@@ -1,14 +1,15 @@
-// Attention with 16-bit dots. The plan is that of tile_attention.cpp; the products are exact ones of integers.
+// Attention with 16-bit integer dots. The loops are those of tile_attention.cpp; the products are of integers and
+// exact.
 //
-//   scores   queries and keys as i16, one scale a token and head. The scale bounds the norm of each block of 32 elements, so
-//            that by Cauchy and Schwarz a block's dot product fits i32, whatever it is multiplied with.
-//   mixing   values as i16, one scale a token and head. A row's weights, exp(score - maximum) times the scale of the value,
-//            become i16 in blocks of 32 keys, one scale a block, which bounds the sum of the block's weights. Blocks count
-//            from the sequence's first token, and a key outside the row's window weighs zero, so a block's scale does not
-//            depend on the tile or batch.
+//   scores   queries and keys as i16, with one scale per token and head. The scale bounds the norm of each block of 32
+//            elements, so by Cauchy and Schwarz the dot product of two blocks fits i32.
+//   mixing   values as i16, with one scale per token and head. A row's weights, exp(score - maximum) times the scale of
+//            the value, become i16 in blocks of 32 keys, with one scale per block, which bounds the sum of the block's
+//            weights. Blocks count from the sequence's first token, and a key outside the row's window has weight 0, so
+//            a block's scale does not depend on the tile or batch.
 //
-// A row of scratch holds its scores, which its weights overwrite from the front (2 bytes for 4, block by block), and behind
-// them the scales of the weights' blocks.
+// A row of scratch holds its scores, then the scales of the weights' blocks. The weights overwrite the scores from the
+// front, block by block, 2 bytes per weight over 4 bytes per score.
 #include <algorithm>
 
 #include "passes/lower/tile_kernel.h"
@@ -29,7 +30,7 @@ constexpr int64_t kFloat = 4;
 constexpr int64_t kPanelBytes = kKeyPanel * kFloat;  // the scores of 16 keys
 constexpr int64_t kLine = 64;
 constexpr double kMasked = -3.0e38;  // below every score
-constexpr double kTiny = 1e-35;      // a scale below this counts as zero: its inverse would overflow
+constexpr double kTiny = 1e-35;      // a smaller scale counts as zero, because its inverse could overflow
 
 }  // namespace
 
@@ -43,7 +44,7 @@ void KernelTiler::IntegerAttention() {
   module_.function(function_).domain.cols = kv_heads;
 
   const int64_t max_rows = kQueryTile * group;
-  // A window reaches half to both sides of the tile's queries, and back to the start of a block.
+  // The keys of a tile: `half` on both sides of its queries, from the start of a block on.
   const int64_t reach = window > 0 ? 2 * half + kQueryTile + kKeyBlock : context_.context_length;
   const int64_t max_keys = RoundUp(std::min(reach, context_.context_length), kKeyBlock);
   const int64_t blocks_of_head = head_dim / ir::kQuantBlock;
@@ -111,17 +112,18 @@ void KernelTiler::IntegerAttention() {
               index(blocks_of_head));
       });
 
-      // Softmax, without the division: results are scaled by 1 / sum at the end.
+      // Softmax without the division: the results are scaled by 1 / sum at the end.
       for_rows([&](ValueId row, ValueId i, ValueId) {
         const ValueId query = b.Add(tile.q0, i);
         const ValueId score_row = b.PtrAdd(rows_ptr, offset(row, row_stride));
         const ValueId scales = b.PtrAdd(score_row, index(max_keys * kFloat));
-        const Window sight = WindowOf(tile, query, half, window > 0);
+        const Window query_window = WindowOf(tile, query, half, window > 0);
         const ValueId masked = b.F32V(kMasked);
         const ValueId maxima =
             b.For(index(0), panels, 1, {masked}, [&](ValueId panel, const std::vector<ValueId>& carried) {
               const ValueId value = b.Load(ir::F32x16(), score_row, offset(panel, kPanelBytes));
-              const ValueId valid = b.Emit(OpKind::kSelect, {Sees(sight, panel), value, masked});
+              const ValueId valid =
+                  b.Emit(OpKind::kSelect, {VisibleKeys(query_window, panel), value, masked});
               return std::vector<ValueId>{b.Max(carried[0], valid)};
             })[0];
         const ValueId maximum = b.Splat(b.Emit(OpKind::kReduceMax, {maxima}));
@@ -134,7 +136,7 @@ void KernelTiler::IntegerAttention() {
               std::vector<ValueId> weights;
               for (int64_t half_block = 0; half_block < 2; ++half_block) {
                 const ValueId panel = b.Add(b.Mul(block, index(2)), index(half_block));
-                const ValueId seen = Sees(sight, panel);
+                const ValueId seen = VisibleKeys(query_window, panel);
                 const ValueId value = b.Load(ir::F32x16(), score_row, offset(panel, kPanelBytes));
                 const ValueId scale = b.Load(ir::F32x16(), value_scales, index(half_block * kPanelBytes));
                 const ValueId weight = EmitExp(b, b.Sub(value, maximum));
@@ -143,7 +145,7 @@ void KernelTiler::IntegerAttention() {
               }
               const ValueId block_sum = b.Emit(OpKind::kReduceAdd, {b.Add(weights[0], weights[1])});
               const ValueId largest = b.Emit(OpKind::kReduceMax, {b.Max(weights[0], weights[1])});
-              // The second operand, the sum's, where a weight or a value's scale is no number.
+              // If a weight or the scale of a value is NaN, max returns its second operand, which is NaN too.
               const ValueId scale = b.Max(b.Mul(largest, b.F32(1.0 / ir::QuantMax(Scalar::kQ16))),
                                           b.Mul(block_sum, b.F32(1 / ir::kMaxBlockSum)));
               const ValueId is_zero = b.Emit(OpKind::kCmpLt, {scale, b.F32(kTiny)});

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "passes/kernel/check_kernel.h"
-#include "support/check.h"
 
 namespace ggufc::passes {
 
@@ -27,15 +26,15 @@ KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const Pass
       context_(context),
       dense_result_(dense_result),
       shape_(ShapeOf(kernel)),
-      uses_(UsesOf(kernel)) {
+      uses_(CountReads(kernel)) {
   const auto use = [&](Table table, bool needed) {
     if (needed) tables_.push_back(table);
   };
-  use(Table::kIds, Has(OpKind::kEmbed));
-  use(Table::kPositions, Has(OpKind::kRopeTable));
-  use(Table::kKeySlots, Has(OpKind::kKeyPanels) || Has(OpKind::kValuePanels));
-  use(Table::kSequences, Has(OpKind::kMeanPool));
-  use(Table::kQueryTiles, Has(OpKind::kAttention));
+  use(Table::kIds, HasOp(OpKind::kEmbed));
+  use(Table::kPositions, HasOp(OpKind::kRopeTable));
+  use(Table::kKeySlots, HasOp(OpKind::kKeyPanels) || HasOp(OpKind::kValuePanels));
+  use(Table::kSequences, HasOp(OpKind::kMeanPool));
+  use(Table::kQueryTiles, HasOp(OpKind::kAttention));
 
   ir::Function function;
   function.name = name;
@@ -60,12 +59,12 @@ KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const Pass
 
 Status KernelTiler::CheckTileable() const {
   RETURN_IF_ERROR(CheckKernel(kernel_));
-  if (Has(OpKind::kRope))
-    return Err("kernel @{}: rope without a table (rope-tables gives it one)", kernel_.name);
+  if (HasOp(OpKind::kRope)) return Err("kernel @{}: rope has no table; run rope-tables first", kernel_.name);
   if (!shape_.anchor.valid()) return {};
   const ir::Op& anchor = kernel_.op(shape_.anchor);
   if (anchor.kind == OpKind::kAttention && anchor.Int(Attr::kLayout) != 1) {
-    return Err("kernel @{}: its keys are not in panels (assign-layouts lays them out)", kernel_.name);
+    return Err("kernel @{}: attention reads keys that are not in panels; run assign-layouts first",
+               kernel_.name);
   }
   if (anchor.kind == OpKind::kLinear && anchor.Int(Attr::kUnit) != 0) {
     return CheckUnit(kernel_, shape_, anchor.Int(Attr::kUnit));
@@ -100,7 +99,7 @@ Result<ir::FunctionId> KernelTiler::Run() {
   return function_;
 }
 
-bool KernelTiler::Has(OpKind kind) const {
+bool KernelTiler::HasOp(OpKind kind) const {
   const auto& ops = kernel_.block(kernel_.body).ops;
   return std::any_of(ops.begin(), ops.end(), [&](ir::OpId id) { return kernel_.op(id).kind == kind; });
 }
@@ -166,7 +165,7 @@ Row KernelTiler::ScratchRow(ValueId value, const Type& type) {
 
 RowContext KernelTiler::ContextOf(ValueId token) {
   RowContext context;
-  if (Has(OpKind::kRopeTable)) context.position = LoadTable(Table::kPositions, token, 4);
+  if (HasOp(OpKind::kRopeTable)) context.position = LoadTable(Table::kPositions, token, 4);
   int64_t integers = 0;  // elements of the largest head
   for (const ir::OpId id : kernel_.block(kernel_.body).ops) {
     const ir::Op& op = kernel_.op(id);
@@ -179,7 +178,7 @@ RowContext KernelTiler::ContextOf(ValueId token) {
   return context;
 }
 
-Row KernelTiler::Find(ValueId value, ValueId token, Rows& rows) {
+Row KernelTiler::RowOf(ValueId value, ValueId token, Rows& rows) {
   if (const auto it = rows.find(value); it != rows.end()) return it->second;
   const bool weight =
       kernel_.type(value).rank == 1 || kernel_.type(value).dims[0].symbol == ir::Symbol::kNone;
@@ -188,14 +187,14 @@ Row KernelTiler::Find(ValueId value, ValueId token, Rows& rows) {
   return row;
 }
 
-void KernelTiler::PrologueRow(ValueId token, ValueId last, const Row& last_row, Rows& rows) {
+void KernelTiler::EmitPrologueRow(ValueId token, ValueId last, const Row& last_row, Rows& rows) {
   RowContext context = ContextOf(token);
   const bool split = kernel_.domain.cols > 1;
   for (const ir::OpId id : shape_.prologue) {
     const ir::Op& op = kernel_.op(id);
     const ValueId result = op.results[0];
     std::vector<Row> inputs;
-    for (const ValueId operand : op.operands) inputs.push_back(Find(operand, token, rows));
+    for (const ValueId operand : op.operands) inputs.push_back(RowOf(operand, token, rows));
     Row to;
     bool copy_out = false;
     if (result == last) {
@@ -223,7 +222,7 @@ void KernelTiler::PrologueRow(ValueId token, ValueId last, const Row& last_row, 
 void KernelTiler::RowWise() {
   b_->For(r0_, r1_, 1, [&](ValueId row) {
     Rows rows;
-    PrologueRow(row, {}, {}, rows);
+    EmitPrologueRow(row, {}, {}, rows);
   });
 }
 
@@ -241,7 +240,7 @@ void KernelTiler::Embed() {
       b_->Store(b_->Mul(value, factor), to.place.ptr, b_->Add(to.place.byte, byte), lanes);
     };
     if (type.scalar == Scalar::kQ8_0) {
-      // ggml's block: an f16 scale, then 32 int8.
+      // A block of ggml's q8_0: an f16 scale, then 32 int8.
       constexpr int64_t kBlock = 2 + ir::kQuantBlock;
       const ValueId from = b_->Mul(id, b_->Index(columns / ir::kQuantBlock * kBlock));
       b_->For(b_->Index(0), b_->Index(columns / ir::kQuantBlock), 1, [&](ValueId block) {
@@ -269,7 +268,7 @@ void KernelTiler::Embed() {
   });
 }
 
-// Tokens are added in order, first to last, so the sum does not depend on what else is in the batch.
+// Tokens are added in order, first to last, so the sum does not depend on the other sequences of the batch.
 void KernelTiler::MeanPool() {
   const ir::Op& op = kernel_.op(shape_.anchor);
   const Memory out = MemoryOf(op.results[0]);
@@ -281,8 +280,8 @@ void KernelTiler::MeanPool() {
     emit_->Fill(sum, 0);
     b_->For(first, b_->Add(first, length), 1, [&](ValueId token) {
       Rows rows;
-      PrologueRow(token, {}, {}, rows);
-      emit_->AddTo(sum, Find(op.operands[0], token, rows));
+      EmitPrologueRow(token, {}, {}, rows);
+      emit_->AddTo(sum, RowOf(op.operands[0], token, rows));
     });
     const ValueId count = b_->Convert(b_->Convert(length, ir::I32Type()), ir::F32Type());
     emit_->Scale(sum, b_->Div(b_->F32(1), count), RowAt(out, sequence));

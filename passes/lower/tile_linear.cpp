@@ -1,11 +1,10 @@
-// Kernels around a linear. Rows go in blocks of TargetInfo::row_block: the prologue makes the block's activations in
-// scratch, then every column unit of the item is computed for the whole block, panel by panel, so that a panel is read
-// once for all of the block's rows; then the epilogue finishes the unit's rows while they are in cache.
+// Kernels around a linear. Rows are computed in row blocks of TargetInfo::row_block rows. The prologue writes the
+// activations of a row block to scratch. Then every column unit of the item is computed for the whole row block, panel
+// by panel, so that a panel is read once per row block. The epilogue finishes the rows of a unit while they are in
+// cache.
 //
-// The rows of a block are split evenly into register tiles (11 rows are 6 + 5, not 6 + 5 x 1): tile i of n covers rows
-// [i R / n, (i + 1) R / n). A switch picks the micro-kernel for the tile's height.
-#include <algorithm>
-
+// The R rows of a row block are split evenly into n register tiles (11 rows are 6 + 5, not 6 + 5 x 1): tile i covers
+// rows [i R / n, (i + 1) R / n). A switch picks the micro-kernel of the tile's height.
 #include "passes/lower/tile_kernel.h"
 #include "passes/lower/tile_micro.h"
 #include "support/check.h"
@@ -24,15 +23,16 @@ constexpr int64_t kFloat = 4;
 
 }  // namespace
 
-// Columns of the linear that one chain of epilogue ops serves.
+// Columns of the linear's result, and the chain of epilogue ops that works on them.
 struct KernelTiler::Range {
-  int64_t first = 0, columns = 0;  // in units: first; in columns: how many the chain's head has
-  int64_t stride = 0;              // columns of the chain for each unit, of which the last may have fewer
-  std::vector<ir::OpId> ops;  // of the chain, in order; selecting ops (slice, deinterleave) are its heads
+  int64_t first_unit = 0;
+  int64_t columns = 0;        // of the values that the chain computes
+  int64_t stride = 0;         // the same per unit; the last unit may have fewer
+  std::vector<ir::OpId> ops;  // in order; a chain on some of the columns begins with a slice or deinterleave
 };
 
-// One range for the whole result if somebody reads or returns it as it is, one for each slice, and one for all
-// deinterleaved ways together.
+// One range for the whole result if an op reads it or the kernel returns it, one per slice, and one for all ways of the
+// deinterleaves together.
 std::vector<KernelTiler::Range> KernelTiler::Ranges() const {
   const ir::Op& linear = kernel_.op(shape_.anchor);
   const int64_t unit = linear.Int(Attr::kUnit);
@@ -63,7 +63,8 @@ std::vector<KernelTiler::Range> KernelTiler::Ranges() const {
         if (const auto it = range_of.find(operand); it != range_of.end()) range = it->second;
       }
     }
-    CHECK(range != kNone, "kernel @{}: {} hangs on nothing", kernel_.name, ir::Info(op.kind).name);
+    CHECK(range != kNone, "kernel @{}: epilogue op {} has no operand derived from the linear", kernel_.name,
+          ir::Info(op.kind).name);
     ranges[range].ops.push_back(id);
     range_of[op.results[0]] = range;
   }
@@ -75,18 +76,19 @@ Status KernelTiler::Linear() {
   const ValueId x = linear.operands[0];
   const Type& x_type = kernel_.type(x);
   const int64_t pack = linear.Int(Attr::kPack), unit = linear.Int(Attr::kUnit);
-  if (pack == 0 || unit == 0) return Err("kernel @{}: its linear has no layout", kernel_.name);
+  if (pack == 0 || unit == 0)
+    return Err("kernel @{}: linear has no layout; run assign-layouts first", kernel_.name);
   if (ir::IsActivationQuant(x_type.scalar) != (kernel_.type(linear.operands[1]).scalar == Scalar::kQ8_0)) {
-    return Err("kernel @{}: a linear takes {} activations with {} weights", kernel_.name,
+    return Err("kernel @{}: a linear cannot multiply {} activations by {} weights", kernel_.name,
                ir::Name(x_type.scalar), ir::Name(kernel_.type(linear.operands[1]).scalar));
   }
   const bool from_prologue = kernel_.value(x).def == ir::Value::Def::kResult;
-  const int64_t block = context_.target.row_block;
+  const int64_t row_block = context_.target.row_block;
   const int64_t a_stride = RowStride(x_type.scalar, x_type.columns(), PackOf(x_type));
-  const ValueId packed = from_prologue ? Scratch(block * a_stride, "acts") : ValueId();
+  const ValueId packed = from_prologue ? Scratch(row_block * a_stride, "acts") : ValueId();
 
-  b_->For(r0_, r1_, block, [&](ValueId b0) {
-    const ValueId b1 = b_->Min(b_->Add(b0, b_->Index(block)), r1_);
+  b_->For(r0_, r1_, row_block, [&](ValueId b0) {
+    const ValueId b1 = b_->Min(b_->Add(b0, b_->Index(row_block)), r1_);
     if (!shape_.prologue.empty()) {
       b_->For(b0, b1, 1, [&](ValueId row) {
         Row to;
@@ -95,18 +97,18 @@ Status KernelTiler::Linear() {
           to = {{packed, byte}, x_type.columns(), x_type.scalar, PackOf(x_type), x_type.columns(), {}};
         }
         Rows rows;
-        PrologueRow(row, from_prologue ? x : ValueId(), to, rows);
+        EmitPrologueRow(row, from_prologue ? x : ValueId(), to, rows);
       });
     }
     const ValueId a = from_prologue ? packed : b_->PtrAdd(pointer_.at(x), b_->Mul(b0, b_->Index(a_stride)));
     for (const Range& range : Ranges()) {
       const int64_t whole = range.columns / range.stride, rest = range.columns % range.stride;
-      const auto clamp = [&](int64_t lo, int64_t hi, int64_t columns) {
+      const auto emit_units = [&](int64_t lo, int64_t hi, int64_t columns) {
         b_->For(b_->Max(c0_, b_->Index(lo)), b_->Min(c1_, b_->Index(hi)), 1,
-                [&](ValueId u) { Unit(range, u, columns, b0, b1, a, a_stride); });
+                [&](ValueId u) { EmitUnit(range, u, columns, b0, b1, a, a_stride); });
       };
-      if (whole > 0) clamp(range.first, range.first + whole, range.stride);
-      if (rest > 0) clamp(range.first + whole, range.first + whole + 1, rest);
+      if (whole > 0) emit_units(range.first_unit, range.first_unit + whole, range.stride);
+      if (rest > 0) emit_units(range.first_unit + whole, range.first_unit + whole + 1, rest);
     }
   });
   return {};
@@ -129,9 +131,9 @@ void KernelTiler::Tiles(int64_t height, ValueId rows, ValueId a, int64_t a_strid
   });
 }
 
-// One q8_0 panel for all rows of the block.
-void KernelTiler::IntegerPanel(ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out,
-                               int64_t out_stride) {
+// One q8_0 panel for all rows of the row block.
+void KernelTiler::EmitIntegerPanel(ValueId rows, ValueId a, int64_t a_stride, ValueId w, ValueId out,
+                                   int64_t out_stride) {
   const ir::Op& linear = kernel_.op(shape_.anchor);
   const Type& x_type = kernel_.type(linear.operands[0]);
   IntegerTile tile{1, x_type.columns(), x_type.scalar, linear.Int(Attr::kPack)};
@@ -143,9 +145,9 @@ void KernelTiler::IntegerPanel(ValueId rows, ValueId a, int64_t a_stride, ValueI
         {});
 }
 
-// One column unit for the rows [b0, b1): its panels, then the epilogue of `range` on `width` columns.
-void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0, ValueId b1, ValueId a,
-                       int64_t a_stride) {
+// Column unit number `u` for the rows [b0, b1): its panels, then the epilogue of `range` on `width` columns.
+void KernelTiler::EmitUnit(const Range& range, ValueId u, int64_t width, ValueId b0, ValueId b1, ValueId a,
+                           int64_t a_stride) {
   const ir::Op& linear = kernel_.op(shape_.anchor);
   const Type& x_type = kernel_.type(linear.operands[0]);
   const Scalar weight = kernel_.type(linear.operands[1]).scalar;
@@ -154,18 +156,19 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
   const int64_t panel_bytes = PanelBytes(weight, k);
   const ValueId rows = b_->Sub(b1, b0);
 
-  // Panels go straight to the result where it is what the linear computes, in whole panels, unless a micro-kernel adds to
-  // its output block by block: then they are computed in L1 and copied, for the result's lines come from far.
+  // Without other ops in the epilogue, micro-kernels write whole panels straight to the result. The exception is a
+  // target whose micro-kernels add to their output block by block: they write to scratch, which stays in L1, and it is
+  // copied.
   ValueId direct;
   if (range.ops.empty()) direct = linear.results[0];
   if (range.ops.size() == 1 && kernel_.op(range.ops[0]).kind == OpKind::kSlice) {
     direct = kernel_.op(range.ops[0]).results[0];
   }
   const bool adds_to_output = weight == Scalar::kQ8_0 && !context_.target.sums_in_registers;
-  // A unit's panels are computed whole: a slice that ends inside the unit has no room for all of them, unless the
-  // linear ends there too.
+  // All panels of a unit are computed. The result of a slice that ends inside the unit has no room for all of them,
+  // unless the linear ends there too.
   const int64_t columns = kernel_.type(linear.operands[1]).dims[0].size;
-  const bool cut = width < unit && range.first * unit + range.columns < columns;
+  const bool cut = width < unit && range.first_unit * unit + range.columns < columns;
   if (direct.valid() && (adds_to_output || cut || !IsResult(direct) || unit % kPanelColumns != 0 ||
                          MemoryOf(direct).stride % (kPanelColumns * kFloat) != 0)) {
     direct = {};
@@ -173,7 +176,7 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
   const int64_t out_stride = direct.valid() ? MemoryOf(direct).stride : panels * kPanelColumns * kFloat;
   ValueId out;
   if (direct.valid()) {
-    const ValueId column = b_->Mul(b_->Sub(u, b_->Index(range.first)), b_->Index(unit * kFloat));
+    const ValueId column = b_->Mul(b_->Sub(u, b_->Index(range.first_unit)), b_->Index(unit * kFloat));
     out = b_->PtrAdd(MemoryOf(direct).ptr, b_->Add(b_->Mul(b0, b_->Index(out_stride)), column));
   } else {
     out = ScratchRow(linear.results[0],
@@ -181,7 +184,7 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
               .place.ptr;
   }
 
-  // Each unit begins with a panel of its own; the last one may have fewer.
+  // Each unit begins a new panel. The last unit may have fewer panels.
   const int64_t last_panels = RoundUp(columns % unit, kPanelColumns) / kPanelColumns;  // 0: all are whole
   ValueId unit_panels = b_->Index(panels);
   if (last_panels != 0 && last_panels != panels) {
@@ -193,7 +196,7 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
     const ValueId w = b_->PtrAdd(pointer_.at(linear.operands[1]), b_->Mul(index, b_->Index(panel_bytes)));
     const ValueId panel_out = b_->PtrAdd(out, b_->Mul(p, b_->Index(kPanelColumns * kFloat)));
     if (weight == Scalar::kQ8_0) {
-      IntegerPanel(rows, a, a_stride, w, panel_out, out_stride);
+      EmitIntegerPanel(rows, a, a_stride, w, panel_out, out_stride);
     } else {
       const int64_t w_stride = kPanelColumns * (weight == Scalar::kF32 ? 4 : 2);
       Tiles(
@@ -206,14 +209,14 @@ void KernelTiler::Unit(const Range& range, ValueId u, int64_t width, ValueId b0,
 
   b_->For(b0, b1, 1, [&](ValueId row) {
     const ValueId byte = b_->Mul(b_->Sub(row, b0), b_->Index(out_stride));
-    EpilogueRow(range, row, b_->Sub(u, b_->Index(range.first)), width,
-                {{out, byte}, unit, Scalar::kF32, 0, 0, {}});
+    EmitEpilogueRow(range, row, b_->Sub(u, b_->Index(range.first_unit)), width,
+                    {{out, byte}, unit, Scalar::kF32, 0, 0, {}});
   });
 }
 
-// `unit` counts from the range's first unit; `width` is less than the range's stride in a narrow last one.
-void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, int64_t width,
-                              const Row& tile_row) {
+// `unit` counts from the range's first unit. `width` is less than the range's stride in a narrow last unit.
+void KernelTiler::EmitEpilogueRow(const Range& range, ValueId token, ValueId unit, int64_t width,
+                                  const Row& tile_row) {
   const ir::Op& linear = kernel_.op(shape_.anchor);
   RowContext context = ContextOf(token);
   Rows rows;
@@ -221,7 +224,7 @@ void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, i
   whole.columns = width;
   rows[linear.results[0]] = whole;
 
-  // Where the unit's part of a value that the kernel returns lies.
+  // The place of the unit's columns of a value that the kernel returns.
   const auto result_row = [&](ValueId value) {
     const Memory memory = MemoryOf(value);
     Row row = RowAt(memory, token);
@@ -250,7 +253,7 @@ void KernelTiler::EpilogueRow(const Range& range, ValueId token, ValueId unit, i
       continue;
     }
     std::vector<Row> inputs;
-    for (const ValueId operand : op.operands) inputs.push_back(Find(operand, token, rows));
+    for (const ValueId operand : op.operands) inputs.push_back(RowOf(operand, token, rows));
     Row to;
     if (IsPanels(op)) {
       to = RowAt(MemoryOf(result), token);

@@ -18,11 +18,11 @@ ValueId EmitRoundToInt(ir::Builder& b, ValueId x, ValueId factor) {
   return b.Sub(b.Bitcast(shifted, ir::I32x16()), b.I32V(kRounderBits));
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2: e^x = 2^n e^r, e^r by its Taylor series to r^7, whose remainder
-// (0.3466^8 / 40320 = 5e-9) is below half an ulp. ln 2 is subtracted in two parts; the first has 15 bits, so that its
-// product with n is exact. The bounds on x keep 2^n e^r normal. They come first in min and max, which take their second
-// operand where one is a NaN: so e^NaN is a NaN (the low bits of the NaNs that arithmetic makes are zero, so that the shift
-// below changes nothing).
+// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r. e^r is its Taylor series to r^7, whose remainder (0.3466^8 /
+// 40320 = 5e-9) is below half an ulp. ln 2 is subtracted in two parts; the first has 15 bits, so that its product with
+// n is exact. The bounds on x keep 2^n e^r normal. The bounds are the first operands of min and max, which return their
+// second operand if one is a NaN, so e^NaN is a NaN. (The low bits of the NaNs that arithmetic produces are zero, so
+// adding the exponent changes nothing.)
 ValueId EmitExp(ir::Builder& b, ValueId x) {
   const ValueId bounded = b.Max(b.F32V(-86.0), b.Min(b.F32V(88.0), x));
   const ValueId shifted = b.Fma(bounded, b.F32V(1.4426950408889634), b.F32V(kRounder));

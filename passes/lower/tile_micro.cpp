@@ -1,8 +1,8 @@
-// The shape of the loops is what keeps LLVM from spilling: the k loop stays rolled, one k-pair (pack 2) or k-quad
-// (pack 4) a turn, the accumulators are its carried values, and rows of the activations are a constant stride apart so
-// that one pointer serves all of them. That pointer and the one to the weights are carried too: every operand in memory
-// is a register and a displacement. With an index register, an instruction that reads three vectors is two operations on
-// Intel's cores.
+// The loops have a shape for which LLVM does not spill registers. The k loop stays rolled, with one k-pair (pack 2) or
+// k-quad (pack 4) per iteration. The accumulators are its carried values. The rows of the activations have a constant
+// stride, so that one pointer serves all of them. That pointer and the pointer to the weights are carried too: the address of
+// every operand is a register and a displacement. On Intel cores an instruction that reads three vectors and has an index
+// register is two operations.
 #include "passes/lower/tile_micro.h"
 
 #include <functional>
@@ -10,7 +10,6 @@
 #include "ir/core/builder.h"
 #include "passes/kernel/kernel_shape.h"
 #include "passes/lower/tile_rows.h"
-#include "support/check.h"
 
 namespace ggufc::passes {
 
@@ -32,7 +31,8 @@ struct Signature {
   bool fresh = false;
 };
 
-// The micro-kernel of this name, which a kernel of hand-written IR may have taken.
+// Finds or adds the micro-kernel of this name. A kernel of hand-written IR may have the name; then underscores are
+// added.
 Signature Declare(ir::Module& module, std::string name) {
   while (const auto known = module.FindFunction(name)) {
     if (module.function(*known).kind == ir::Function::Kind::kMicro) return {*known, false};
@@ -44,14 +44,14 @@ Signature Declare(ir::Module& module, std::string name) {
   return {module.AddFunction(std::move(function)), true};
 }
 
-// Bytes from the result's first row to each.
+// Offsets of the result's rows in bytes.
 std::vector<ValueId> RowBytes(ir::Builder& b, int rows, ValueId stride) {
   std::vector<ValueId> bytes;
   for (int64_t row = 0; row < rows; ++row) bytes.push_back(b.Mul(stride, b.Index(row)));
   return bytes;
 }
 
-// The cache lines of the block that lies `ahead` bytes behind `block`.
+// Prefetches the cache lines of the block at `block` + `ahead` bytes.
 void PrefetchBlock(ir::Builder& b, ValueId block, int64_t ahead) {
   for (int64_t line = 0; line < kBlockBytes; line += kLine) {
     b.Emit(OpKind::kPrefetch, {block, b.Index(ahead + line)});
@@ -91,8 +91,8 @@ std::vector<ValueId> ForStreams(ir::Builder& b, ValueId lo, ValueId hi, std::vec
 }
 
 // The groups of a block, one a turn. Where a dot's products are added by an instruction of their own, the first turn of
-// sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds take ports that the
-// multiplier needs, that is 2 % of a kernel.
+// sums that start at zero (`init`) stands before the loop: it needs none. On Zen 3, whose integer adds take ports that
+// the multiplier needs, that is 2 % of a kernel.
 std::vector<ValueId> ForGroups(ir::Builder& b, const ir::TargetInfo& target, int64_t groups, bool from_zero,
                                std::vector<ValueId> init, Streams& at, const Strides& strides,
                                const Turn& turn) {
@@ -167,7 +167,7 @@ ir::FunctionId IntegerMicroKernel(ir::Module& module, const ir::TargetInfo& targ
   const ValueId index = function.AddParam(ir::IndexType(), "tile");
   ir::Builder b(module, id);
 
-  // The panel after this one is the next that this thread reads. One of the tiles that share a panel fetches it.
+  // This thread reads the next panel after this one. One of the tiles that share a panel prefetches it.
   const ValueId prefetch = b.Emit(OpKind::kCmpEq, {index, b.Index(0)});
   const int64_t rows = tile.rows, blocks = tile.columns / ir::kQuantBlock;
   const bool quads = tile.pack == 4;

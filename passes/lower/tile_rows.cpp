@@ -16,8 +16,8 @@ namespace {
 
 constexpr int64_t kFloat = 4;                    // bytes
 constexpr int64_t kChunk = ir::kLanes * kFloat;  // bytes of 16 floats
-constexpr int64_t kUnrolledChunks = 2;           // a quantisation block: no loop
-constexpr double kTiny = 1e-35;  // a scale below this counts as zero: its inverse would overflow
+constexpr int64_t kUnrolledChunks = 2;           // a row up to a quantisation block is unrolled
+constexpr double kTiny = 1e-35;  // a smaller scale counts as zero, because its inverse could overflow
 
 }  // namespace
 
@@ -112,10 +112,12 @@ void RowEmitter::Scale(const Row& x, ValueId factor, const Row& to) {
   Map({x}, to, [&](const std::vector<ValueId>& v) { return b_.Mul(v[0], factors); });
 }
 
-// `x`, which is not negative, to the bit where `finite` is finite; else a NaN. Squares overflow for values beyond 1.8e19,
-// and 1 / inf would make a row of zeros of them: what is not finite must not get lost on its way to the embedding, where
-// it is an error.
-ValueId RowEmitter::OrNan(ValueId x, ValueId finite) { return b_.Add(x, b_.Mul(finite, b_.F32(0))); }
+// `x`, bit for bit, if `condition` is finite, else a NaN. `x` and `condition` must not be negative. Squares of values
+// beyond 1.8e19 overflow, and 1 / inf would turn the row into zeros. The NaN reaches the embedding instead, where it is
+// an error.
+ValueId RowEmitter::NanUnlessFinite(ValueId x, ValueId condition) {
+  return b_.Add(x, b_.Mul(condition, b_.F32(0)));
+}
 
 void RowEmitter::RmsNorm(const Row& x, const Row& gain, const Row& to, int64_t group, double eps) {
   const int64_t width = group > 0 ? group : x.columns;
@@ -127,7 +129,7 @@ void RowEmitter::RmsNorm(const Row& x, const Row& gain, const Row& to, int64_t g
     });
     const ValueId mean = b_.Div(squares, b_.F32(static_cast<double>(width)));
     const ValueId root = b_.Emit(OpKind::kSqrt, {b_.Add(mean, b_.F32(eps))});
-    const ValueId inverse = b_.Splat(OrNan(b_.Div(b_.F32(1), root), mean));
+    const ValueId inverse = b_.Splat(NanUnlessFinite(b_.Div(b_.F32(1), root), mean));
     Map({part, Columns(gain, 0, width)}, out,
         [&](const std::vector<ValueId>& v) { return b_.Mul(b_.Mul(v[0], inverse), v[1]); });
   }
@@ -141,11 +143,11 @@ void RowEmitter::L2Normalize(const Row& x, const Row& to) {
   const ValueId norm = b_.Emit(OpKind::kSqrt, {squares});
   const ValueId zero = b_.F32(0);
   const ValueId is_zero = b_.Emit(OpKind::kCmpEq, {norm, zero});
-  Scale(x, OrNan(b_.Emit(OpKind::kSelect, {is_zero, zero, b_.Div(b_.F32(1), norm)}), norm), to);
+  Scale(x, NanUnlessFinite(b_.Emit(OpKind::kSelect, {is_zero, zero, b_.Div(b_.F32(1), norm)}), norm), to);
 }
 
-// NeoX form: with c, s of frequency i at this position, (x[i], x[i + h]) becomes (x[i] c - x[i + h] s, x[i + h] c + x[i] s),
-// h = head_dim / 2. A table row holds h cosines, then h sines.
+// NeoX form, with h = head_dim / 2: (x[i], x[i + h]) becomes (x[i] c - x[i + h] s, x[i + h] c + x[i] s), where c and s
+// are the cosine and sine of frequency i at this position. A table row holds h cosines, then h sines.
 void RowEmitter::Rope(const Row& x, const Row& table, const Row& to, int64_t head_dim, ValueId position) {
   CHECK(position.valid());
   const int64_t half = head_dim / 2;
@@ -174,7 +176,8 @@ void RowEmitter::Quantize(const Row& x, const Row& to) {
   const auto quantize = [&](ValueId block) {
     const ValueId from = b_.Mul(block, b_.Index(ir::kQuantBlock * kFloat));
     const ValueId low = LoadChunk(x, from, 0), high = LoadChunk(x, b_.Add(from, b_.Index(kChunk)), 0);
-    // Compared as integers, which order magnitudes as floats do, with NaNs above all: they are not lost either.
+    // The bits are compared as integers. That orders magnitudes as floats do, with NaNs above all, so a NaN is not
+    // lost.
     const auto magnitude = [&](ValueId v) { return b_.Bitcast(b_.Emit(OpKind::kAbs, {v}), ir::I32x16()); };
     const ValueId largest = b_.Emit(OpKind::kReduceMax, {b_.Max(magnitude(low), magnitude(high))});
     const ValueId amax = b_.Bitcast(largest, ir::F32Type());
@@ -227,7 +230,7 @@ ValueId RowEmitter::QuantizeHead(const Row& x, bool bound_norm, const Place& to)
   CHECK(x.columns % ir::kQuantBlock == 0);
   constexpr int64_t kBlock = ir::kQuantBlock * kFloat;
   const ValueId end = b_.Index(x.columns * kFloat), zero = b_.F32(0);
-  // Lane by lane the bits of the largest magnitude, which order NaNs above all; the largest square of a norm.
+  // Carried: the largest magnitude per lane, as bits, which order NaNs above all; the largest squared norm of a block.
   std::vector<ValueId> init = {b_.I32V(0)};
   const auto magnitude = [&](ValueId v) { return b_.Bitcast(b_.Emit(OpKind::kAbs, {v}), ir::I32x16()); };
   if (bound_norm) init.push_back(zero);
@@ -245,7 +248,8 @@ ValueId RowEmitter::QuantizeHead(const Row& x, bool bound_norm, const Place& to)
   ValueId scale = b_.Mul(amax, b_.F32(1.0 / ir::QuantMax(Scalar::kQ16)));
   if (bound_norm) {
     const ValueId norm = b_.Emit(OpKind::kSqrt, {largest[1]});
-    scale = b_.Max(b_.Mul(norm, b_.F32(1 / ir::kMaxBlockNorm)), scale);  // the second, where that is a NaN
+    scale =
+        b_.Max(b_.Mul(norm, b_.F32(1 / ir::kMaxBlockNorm)), scale);  // the second operand, if that is a NaN
   }
   const ValueId is_zero = b_.Emit(OpKind::kCmpLt, {scale, b_.F32(kTiny)});
   const ValueId inverse = b_.Splat(b_.Emit(OpKind::kSelect, {is_zero, zero, b_.Div(b_.F32(1), scale)}));
@@ -257,9 +261,9 @@ ValueId RowEmitter::QuantizeHead(const Row& x, bool bound_norm, const Place& to)
   return scale;
 }
 
-// Keys: the pair of elements (2p, 2p + 1) of the key in slot s goes to panel (s / 16, h), [p][s % 16]. Values: element d of
-// the value in slot s goes to block (s / 32, h), [d / 16][s % 32 / 2][d % 16][s % 2]. Behind the elements of a panel or block
-// lie the scales of its slots.
+// Keys: the pair of elements (2p, 2p + 1) of the key in slot s goes to panel (s / 16, h), [p][s % 16]. Values: element
+// d of the value in slot s goes to block (s / 32, h), [d / 16][s % 32 / 2][d % 16][s % 2]. The scales of the slots
+// follow the elements of a panel or block.
 void RowEmitter::IntegerPanels(const Row& x, const Row& to, const ir::Op& op, const RowContext& context) {
   CHECK(context.key_slot.valid() && context.kv_heads > 0 && context.integers.valid());
   const bool keys = op.kind == OpKind::kKeyPanels;
@@ -274,7 +278,7 @@ void RowEmitter::IntegerPanels(const Row& x, const Row& to, const ir::Op& op, co
     const Place integers{context.integers, b_.Index(0)};
     const ValueId scale = QuantizeHead(Columns(x, head * head_dim, head_dim), keys, integers);
     b_.Store(scale, base, b_.Add(b_.Mul(slot, b_.Index(kFloat)), b_.Index(slots * head_dim * 2)));
-    // 16 elements a turn: 8 pairs of a key, 64 bytes apart; or 16 elements of a value, 4 bytes apart.
+    // 16 elements per iteration: 8 pairs of a key, 64 bytes apart, or 16 elements of a value, 4 bytes apart.
     const ir::Type element = ir::Type::MakeScalar(keys ? Scalar::kI32 : Scalar::kI16);
     const int64_t size = keys ? 4 : 2, apart = keys ? kChunk : 4;
     const int64_t turn_bytes = keys ? 8 * kChunk : kKeyBlock / 2 * kChunk;
@@ -328,7 +332,7 @@ void RowEmitter::Emit(const ir::Op& op, const std::vector<Row>& in, const Row& o
     case OpKind::kL2Normalize:
       return L2Normalize(in[0], out);
     default:
-      CHECK(false, "{} is not row-wise", ir::Info(op.kind).name);
+      CHECK(false, "{} is not a row-wise op", ir::Info(op.kind).name);
   }
 }
 

@@ -1,23 +1,23 @@
-// Row-wise work as loop IR: one row of an activation at a time, 16 columns at a time. Reductions use 16 partial sums
-// that the fixed tree of reduce_add combines, on every target.
+// Lowers row-wise ops to loop IR: one row of an activation at a time, 16 columns at a time. Reductions have 16 partial
+// sums, which the fixed tree of reduce_add combines in the same order on every target.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <vector>
 
 #include "ir/core/builder.h"
 
 namespace ggufc::passes {
 
-// Where a row of f32 lies: its first byte is at ptr + byte.
+// An address: ptr + byte.
 struct Place {
   ir::ValueId ptr;
   ir::ValueId byte;
 };
 
-// A row, or some columns of one. f32 rows are `columns` floats at `place`. A quantised row is a record (docs/ir.md):
-// `place` is where the whole record begins, `record_columns` its length, and block 0 of these columns is the record's block
-// `first_block` (an index value; invalid: 0).
+// A row, or some columns of one. An f32 row is `columns` floats at `place`. A quantised row is a record (docs/ir.md):
+// the record begins at `place` and has `record_columns` columns, and the first of these columns begins the record's
+// block `first_block` (an index value; invalid: 0).
 struct Row {
   Place place;
   int64_t columns = 0;
@@ -27,50 +27,52 @@ struct Row {
   ir::ValueId first_block;
 };
 
-// Layout of quantised records. pack 2: i16 elements; pack 4: i8 elements and a compensation a block.
+// Offsets in a quantised record. pack 2: i16 elements; pack 4: i8 elements, and one compensation per block.
 int64_t RecordScaleOffset(int64_t columns, int64_t pack);
 int64_t RecordCompensationOffset(int64_t columns, int64_t pack);
-// Bytes from one row to the next of an activation with `columns` columns; `dense`: f32 rows without padding.
+// Bytes from one row to the next of an activation with `columns` columns. `dense`: f32 rows without padding.
 int64_t RowStride(ir::Scalar scalar, int64_t columns, int64_t pack, bool dense = false);
 
-// Bytes of a key slot, all kv heads together, in panels of `columns` columns made by `op` (key_panels or value_panels).
+// Bytes per key slot of the panels that `op` (key_panels or value_panels) makes of `columns` columns, all kv heads
+// together.
 int64_t PanelSlotBytes(const ir::Op& op, int64_t columns);
 
-// What row-wise ops need to know of the row besides its data.
+// Inputs of row-wise ops that are not in the row's data.
 struct RowContext {
   ir::ValueId position;  // of the token in its sequence (index); needed by rope_table
   ir::ValueId key_slot;  // of the token in the batch (index); needed by key_panels and value_panels
-  ir::ValueId head;      // first head of the columns at hand (index); needed by the same
-  int64_t kv_heads = 0;  // needed by the same
-  ir::ValueId integers;  // scratch for a head's i16 elements; needed by the same where dots are of 16 bits
+  ir::ValueId head;      // of the first column (index; invalid: 0); for key_panels and value_panels
+  int64_t kv_heads = 0;  // needed by key_panels and value_panels
+  ir::ValueId integers;  // scratch for the i16 elements of a head; needed by panels for 16-bit dots
 };
 
 class RowEmitter {
  public:
   explicit RowEmitter(ir::Builder& builder) : b_(builder) {}
 
-  // Emits a tensor op on one row. `inputs` are its operands in order; weights (gains, tables) are rows too.
+  // Emits a tensor op on one row. `inputs` are its operands in order, weights (gains, tables) included.
   void Emit(const ir::Op& op, const std::vector<Row>& inputs, const Row& output, const RowContext& context);
 
   void Copy(const Row& from, const Row& to);
   void Fill(const Row& to, double value);
   void AddTo(const Row& sum, const Row& x);
   void Scale(const Row& x, ir::ValueId factor, const Row& to);  // factor: f32
-  // A head's row as i16 at `to`, for exact dots (docs/ir.md): returns the scale, f32. `bound_norm`: the norm of each block
-  // is bounded besides the magnitude of each element.
+  // Quantises the row of a head to i16 at `to`, for exact dots (docs/ir.md), and returns the scale, an f32.
+  // `bound_norm`: the scale bounds the norm of each block too, not only the magnitude of each element.
   ir::ValueId QuantizeHead(const Row& x, bool bound_norm, const Place& to);
 
-  // Runs `body` over a row's bytes, 16 floats a turn: (byte offset of the chunk, lanes in it or 0 for all).
+  // Emits `body` for each chunk of 16 floats of a row. Its arguments are the chunk's byte offset and its lanes, 0 for
+  // all.
   void ForChunks(int64_t columns, const std::function<void(ir::ValueId, int64_t)>& body);
 
  private:
   ir::ValueId LoadChunk(const Row& row, ir::ValueId byte, int64_t lanes);
   void StoreChunk(ir::ValueId value, const Row& row, ir::ValueId byte, int64_t lanes);
-  // Sum over a row of what `term` adds to the running sum: f32.
+  // Sums over a row: `term` takes the running sum and returns it with a chunk added. The result is an f32.
   ir::ValueId Sum(int64_t columns,
                   const std::function<ir::ValueId(ir::ValueId byte, int64_t lanes, ir::ValueId sum)>& term);
   Row Columns(const Row& row, int64_t first, int64_t count);
-  ir::ValueId OrNan(ir::ValueId x, ir::ValueId finite);
+  ir::ValueId NanUnlessFinite(ir::ValueId x, ir::ValueId condition);
   void RmsNorm(const Row& x, const Row& gain, const Row& to, int64_t group, double eps);
   void Rope(const Row& x, const Row& table, const Row& to, int64_t head_dim, ir::ValueId position);
   void Quantize(const Row& x, const Row& to);

@@ -18,7 +18,7 @@
 namespace ggufc::runtime {
 namespace {
 
-constexpr int64_t kAlignment = 64;  // of scratch and of what generated code may assume of arena and weights
+constexpr int64_t kAlignment = 64;  // of scratch, arena and weights: generated code assumes it
 
 int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -37,7 +37,7 @@ Status CheckFinite(std::span<const float> embedding) {
 
 }  // namespace
 
-// What runs at a time: whole sequences, at most chunk_tokens unless it is a single one.
+// The sequences that run at a time: at most chunk_tokens tokens, unless it is a single sequence.
 struct Executor::Chunk {
   std::span<const int32_t> ids;
   BatchTables tables;
@@ -56,7 +56,7 @@ struct Executor::Chunk {
   }
 };
 
-// What belongs to one process: its threads, and all that they change.
+// Belongs to one process: its threads, and everything that they change.
 struct Executor::State {
   explicit State(int threads) : pool(threads) {}
 
@@ -65,15 +65,15 @@ struct Executor::State {
   PageMemory scratch;
   int64_t scratch_stride = 0;
 
-  FairMutex mutex;  // guards what follows, and the use of the pool and the scratch
+  FairMutex mutex;  // guards the members below, and the use of pool and scratch
   PageMemory arena;
-  std::vector<void*> args;          // Program::args of the chunk that runs
+  std::vector<void*> args;          // Program::args of the running chunk
   std::vector<WorkItem> items;      // of all steps
-  std::vector<int64_t> first_item;  // of each step, and the end
+  std::vector<int64_t> first_item;  // per step, then items.size()
   ExecutorStats stats;
 };
 
-// The steps of a chunk as the thread pool sees them.
+// The steps of a chunk as work for the thread pool.
 class Executor::Pass final : public ThreadPool::Work {
  public:
   Pass(const Executor& executor, State& state) : executor_(executor), state_(state), last_(Nanoseconds()) {}
@@ -104,7 +104,7 @@ class Executor::Pass final : public ThreadPool::Work {
  private:
   const Executor& executor_;
   State& state_;
-  int64_t last_;  // when the step before ended
+  int64_t last_;  // end of the previous step
 };
 
 Result<std::unique_ptr<Executor>> Executor::Create(Program program, std::vector<KernelFn> kernels,
@@ -165,12 +165,12 @@ Result<std::unique_ptr<Executor::State>> Executor::MakeState() const {
   return state;
 }
 
-// No lock can guard this: a thread of the parent may have held it.
+// No lock can guard this, because a thread of the parent may have held it during fork.
 Result<Executor::State*> Executor::CurrentState() {
   State* state = state_.load(std::memory_order_acquire);
   if (state->fork_count == ForkCount()) return state;
   ASSIGN_OR_RETURN(std::unique_ptr<State> fresh, MakeState());
-  // Where another thread of the child was faster, `state` becomes what it made.
+  // If another thread of the child was faster, `state` becomes the State that it made.
   if (state_.compare_exchange_strong(state, fresh.get(), std::memory_order_acq_rel)) state = fresh.release();
   return state;
 }
@@ -211,7 +211,7 @@ int Executor::threads() const {
 
 ExecutorStats Executor::stats() const {
   State* const state = state_.load(std::memory_order_acquire);
-  // In a child that has not run anything the state is the parent's, whose lock may never come free.
+  // In a child that has not run anything the state is a copy of the parent's, whose lock may never be released.
   if (state->fork_count != ForkCount()) return {.threads = threads_, .step_nanoseconds = {}};
   const std::lock_guard lock(state->mutex);
   ExecutorStats stats = state->stats;
@@ -266,7 +266,7 @@ Status Executor::GrowArena(State& state, int64_t tokens, int64_t sequences) cons
   const int64_t bytes =
       program_.arena_bytes + tokens * program_.arena_bytes_t + sequences * program_.arena_bytes_b;
   if (bytes <= state.arena.size()) return {};
-  state.arena = PageMemory();  // before the new one, so that both never exist
+  state.arena = PageMemory();  // freed first, so that the old and the new arena never exist together
   ASSIGN_OR_RETURN(state.arena, PageMemory::Allocate(bytes, fmt::format("arena for {} tokens", tokens)));
   return {};
 }
@@ -296,7 +296,7 @@ void Executor::ResolveArgs(State& state, const Chunk& chunk) const {
     }
     return nullptr;
   };
-  // Kernels take one kind of pointer for what they read and what they write.
+  // Kernels take pointers of one type for inputs and outputs.
   for (size_t i = 0; i < state.args.size(); ++i) state.args[i] = const_cast<void*>(pointer(program_.args[i]));
 }
 

@@ -1,13 +1,13 @@
 // Runs a Program on batches of token sequences.
 //
-// A batch is cut into chunks of whole sequences that fit a limit of tokens, so that memory is bounded
-// whatever the batch; within a chunk the steps run one after another, each cut into work items for the
-// threads (work_items.h). None of this changes a value: that is the contract of generated code.
+// A batch is cut into chunks of whole sequences within a limit of tokens, so that memory is bounded for any batch. The
+// steps of a chunk run one after another, each cut into work items for the threads (work_items.h). Cuts change no
+// value: that is the contract of generated code.
 //
-// After fork the child may use and destroy its copy of an executor, whatever the parent's threads were doing with
-// it: threads, locks and everything that a pass changes are one object, and the child makes a new one. The copy of
-// the old one stays untouched and is never freed, because its threads are not there to be joined and its memory may
-// be in the middle of a change: address space, and pages that the parent writes meanwhile.
+// After fork the child may use and destroy its copy of an executor, whatever the parent's threads were doing with it.
+// Threads, locks and everything that a pass changes are in one State, and the child makes a new one. The child never
+// touches or frees its copy of the old State, because the threads do not exist there and the memory may be in the
+// middle of a change. That costs address space, and copies of the pages that the parent writes later.
 #pragma once
 
 #include <atomic>
@@ -24,12 +24,12 @@ namespace ggufc::runtime {
 
 struct ExecutorOptions {
   int threads = 0;  // 0: as many as CpuCount() says; at most ThreadPool::kMaxThreads
-  // Tokens of a chunk; a longer sequence is a chunk of its own. 2048 rows amortise a pass over the weights
-  // (they are read once every row_grain rows anyway), and the arena of a 300M model stays at 30 MB.
+  // Maximum tokens per chunk; a longer sequence is a chunk of its own. 2048 rows amortise a pass over the weights,
+  // which are read once per row_grain rows anyway, and keep the arena of a model of 300M parameters at 30 MB.
   int64_t chunk_tokens = 2048;
-  bool profile = false;  // measure each step, for ExecutorStats::step_nanoseconds
-  // For tests: how to cut, and whether to fill arena, scratch and output with NaNs first, to catch kernels
-  // that read what nobody wrote.
+  bool profile = false;  // measure each step: ExecutorStats::step_nanoseconds
+  // For tests: how to cut steps, and whether to fill arena, scratch and output with NaNs first, which catches kernels
+  // that read memory before it is written.
   CutOptions cut = {};
   bool poison = false;
 };
@@ -40,7 +40,7 @@ struct BadSequence {
   Error error;
 };
 
-// Sums over all runs so far of this process.
+// Sums over all runs of this process so far.
 struct ExecutorStats {
   int threads = 1;
   int64_t arena_bytes = 0;    // now
@@ -48,14 +48,13 @@ struct ExecutorStats {
   int64_t chunks = 0;
   int64_t sequences = 0;
   int64_t tokens = 0;
-  std::vector<int64_t> step_nanoseconds;  // wall time of each of the program's steps; empty without `profile`
+  std::vector<int64_t> step_nanoseconds;  // wall time per step of the program; empty without `profile`
 };
 
 class Executor {
  public:
-  // `kernels`: one function for each of program.kernels. `weights` and `file` must outlive the executor;
-  // weights start at a multiple of 64 bytes. Refuses a program that does not fit them, and says what is
-  // wrong.
+  // `kernels`: one function per entry of program.kernels. `weights` and `file` must outlive the executor; weights are
+  // aligned to 64 bytes. Fails if the program does not fit them.
   static Result<std::unique_ptr<Executor>> Create(Program program, std::vector<KernelFn> kernels,
                                                   std::span<const uint8_t> weights,
                                                   std::span<const uint8_t> file,
@@ -102,7 +101,7 @@ class Executor {
   const std::span<const uint8_t> weights_, file_;
   const ExecutorOptions options_;
   const int threads_;
-  std::atomic<State*> state_{nullptr};  // owned, unless it is the parent's: see above
+  std::atomic<State*> state_{nullptr};  // owned, unless it is the copy of a parent process's: see above
 };
 
 }  // namespace ggufc::runtime

@@ -1,4 +1,4 @@
-// A mutex that is given to those that wait in the order in which they came.
+// A mutex that waiting threads get in the order in which they asked.
 #pragma once
 
 #include <atomic>
@@ -6,8 +6,8 @@
 
 namespace ggufc::runtime {
 
-// For BasicLockable users (std::lock_guard). A std::mutex goes to whoever asks at the right moment, most often to the thread
-// that just gave it back: one that takes it a thousand times in a row would keep all others waiting for so long.
+// BasicLockable, for std::lock_guard. A std::mutex mostly goes back to the thread that just released it, so a thread
+// that locks it a thousand times in a row would keep all others waiting for that long.
 class FairMutex {
  public:
   void lock() {
@@ -22,8 +22,8 @@ class FairMutex {
   }
 
  private:
-  std::atomic<uint32_t> next_{0};     // ticket of the next that comes
-  std::atomic<uint32_t> serving_{0};  // ticket of the one that has it, or may take it
+  std::atomic<uint32_t> next_{0};     // ticket of the next thread that asks
+  std::atomic<uint32_t> serving_{0};  // ticket of the thread that holds the mutex or may take it
 };
 
 }  // namespace ggufc::runtime

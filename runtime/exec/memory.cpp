@@ -19,7 +19,7 @@ size_t RoundUp(size_t value, size_t multiple) { return (value + multiple - 1) / 
 }  // namespace
 
 Result<PageMemory> PageMemory::Allocate(int64_t bytes, std::string_view purpose) {
-  // A limit far above any machine's memory keeps the roundings below from wrapping.
+  // The limit is far above any machine's memory and keeps the roundings below from overflowing.
   if (bytes < 0 || bytes > INT64_MAX / 4)
     return Err(ErrorKind::kOutOfMemory, "{}: cannot allocate {} bytes", purpose, bytes);
   PageMemory memory;
@@ -27,7 +27,8 @@ Result<PageMemory> PageMemory::Allocate(int64_t bytes, std::string_view purpose)
 
   const bool huge = static_cast<size_t>(bytes) >= kHugePage;
   const size_t size = RoundUp(static_cast<size_t>(bytes), huge ? kHugePage : kPage);
-  // mmap aligns to small pages only: map a huge page more than needed and give back what lies outside.
+  // mmap aligns to small pages only. One huge page more than needed is mapped, and the excess on both sides is
+  // unmapped.
   const size_t reserve = huge ? size + kHugePage : size;
   void* const address = mmap(nullptr, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED)
@@ -41,7 +42,7 @@ Result<PageMemory> PageMemory::Allocate(int64_t bytes, std::string_view purpose)
     if (before > 0) munmap(data, before);
     data += before;
     if (after > 0) munmap(data + size, after);
-    madvise(data, size, MADV_HUGEPAGE);  // a wish: where the system has no huge pages, small ones do
+    madvise(data, size, MADV_HUGEPAGE);  // best effort: small pages work too
   }
   memory.data_ = data;
   memory.size_ = bytes;
@@ -65,10 +66,12 @@ Status PopulatePages(std::span<const uint8_t> bytes) {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
   const uintptr_t end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
-  // A wish, for what is not in the page cache yet: then it comes in huge pages, and is mapped in a few steps ever after.
+  // Best effort, for bytes that are not in the page cache yet: they are read as huge pages, which later map in a few
+  // steps.
   if (end - begin >= kHugePage) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
   if (madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ) == 0) return {};
-  if (errno == EFAULT) return Err(ErrorKind::kIo, "cannot be read, or the file was cut short while open");
+  if (errno == EFAULT)
+    return Err(ErrorKind::kIo, "cannot read its pages: the file was cut short while open, or a disk error");
 #endif
   return {};
 }

@@ -1,7 +1,6 @@
-// Anonymous memory for what is big and lives long: packed weights, the arena, scratch. Pages are zero at
-// first and taken from the system when first touched; allocations of a huge page or more start at one and ask
-// for huge pages, because a forward pass streams 100 MB of weights and would otherwise walk 26,000 page table
-// entries.
+// Anonymous memory for large, long-lived data: packed weights, the arena, scratch. Pages are zero and are allocated by
+// the system at first touch. Allocations of at least a huge page are aligned to one and ask for huge pages, because a
+// forward pass that streams 100 MB of weights would otherwise walk 26,000 page table entries.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +12,10 @@
 
 namespace ggufc::runtime {
 
-// Move-only; gives the memory back when it goes.
+// Move-only. The destructor returns the memory to the system.
 class PageMemory {
  public:
-  // At least page aligned. 0 bytes are fine (data() is null then). The error says how much was asked for and
-  // for what.
+  // Page aligned or more. 0 bytes are allowed; data() is null then. The error names `bytes` and `purpose`.
   static Result<PageMemory> Allocate(int64_t bytes, std::string_view purpose);
 
   PageMemory() = default;
@@ -26,7 +24,7 @@ class PageMemory {
   ~PageMemory();
 
   uint8_t* data() const { return data_; }
-  int64_t size() const { return size_; }  // as asked for
+  int64_t size() const { return size_; }  // as requested
   std::span<uint8_t> bytes() const { return {data_, static_cast<size_t>(size_)}; }
 
  private:
@@ -35,10 +33,10 @@ class PageMemory {
   size_t mapped_ = 0;
 };
 
-// Maps all pages of `bytes`, which lie in a mapped file. It is the system that touches them, so what the file cannot give
-// (a disk error, a file that has become shorter) is an error here, not a signal. As fast as faults, of which each maps
-// 16 pages: 117 MB in 0.2 ms where the page cache has large folios, in 8.5 ms where it has single pages, either way.
-// Systems older than Linux 5.14 do not know the call; there the pages come by faults.
+// Maps all pages of `bytes`, which lie in a mapped file. The system touches the pages, so a disk error or a file that
+// was cut short is an error here, not a signal. As fast as page faults, which map 16 pages each: 117 MB take 0.2 ms if
+// the page cache has large folios, and 8.5 ms if it has single pages, either way. Linux before 5.14 does not have the
+// call; there the pages are mapped by faults later.
 Status PopulatePages(std::span<const uint8_t> bytes);
 
 }  // namespace ggufc::runtime

@@ -1,11 +1,9 @@
 #include "runtime/exec/program.h"
 
-#include <algorithm>
-
 namespace ggufc::runtime {
 namespace {
 
-// constant + T * per_token + B * per_sequence; false where it overflows.
+// result = constant + T * per_token + B * per_sequence. Returns false if that overflows.
 bool Evaluate(int64_t constant, int64_t per_token, int64_t per_sequence, int64_t tokens, int64_t sequences,
               int64_t& result) {
   int64_t of_tokens = 0, of_sequences = 0;
@@ -38,8 +36,8 @@ Status CheckArg(const Program& program, const Arg& arg, int64_t weights_bytes, i
       break;
   }
   if (arg.kind != ArgKind::kArena) return Err("unknown kind {}", static_cast<int>(arg.kind));
-  // Offset and size are linear in T and B, with max_tokens >= T >= B >= 1: they hold everywhere if they hold
-  // in the corners.
+  // Offset and size are linear in T and B, with max_tokens >= T >= B >= 1. If the offset lies inside the arena at the
+  // corners of this domain, it does everywhere.
   const int64_t corners[][2] = {{1, 1}, {max_tokens, 1}, {max_tokens, max_tokens}};
   for (const auto& [tokens, sequences] : corners) {
     int64_t offset = 0, size = 0;
@@ -57,15 +55,16 @@ Status CheckArg(const Program& program, const Arg& arg, int64_t weights_bytes, i
 
 Status CheckStep(const Program& program, const Step& step) {
   if (step.kernel >= program.kernels.size()) {
-    return Err("kernel {} of {}", step.kernel, program.kernels.size());
+    return Err("kernel {}, expected less than {}", step.kernel, program.kernels.size());
   }
   if (step.first_arg > program.args.size() || step.arg_count > program.args.size() - step.first_arg) {
-    return Err("arguments {} + {} of {}", step.first_arg, step.arg_count, program.args.size());
+    return Err("{} arguments from {} on, but the program has {}", step.arg_count, step.first_arg,
+               program.args.size());
   }
   if (step.rows > Rows::kQueryTiles) return Err("unknown kind of rows {}", static_cast<int>(step.rows));
   if (step.row_grain < 1 || step.cols < 1 || step.col_grain < 1 || step.work_per_row < 0) {
-    return Err("row grain {}, columns {}, column grain {}, work per row {}", step.row_grain, step.cols,
-               step.col_grain, step.work_per_row);
+    return Err("row grain {}, columns {}, column grain {} (each at least 1), work per row {} (at least 0)",
+               step.row_grain, step.cols, step.col_grain, step.work_per_row);
   }
   return {};
 }
@@ -82,13 +81,15 @@ Status ValidateProgram(const Program& program, int64_t weights_bytes, int64_t fi
     return Err("program: context of {} tokens (at most {})", max_tokens, kMaxBatchTokens);
   }
   if (program.weights_bytes < 0 || program.weights_bytes > weights_bytes) {
-    return Err("program: {} bytes of packed weights, but there are {}", program.weights_bytes, weights_bytes);
+    return Err("program: needs {} bytes of packed weights, but there are {}", program.weights_bytes,
+               weights_bytes);
   }
   if (program.file_bytes < 0 || program.file_bytes > file_bytes) {
-    return Err("program: {} bytes of the model file, but there are {}", program.file_bytes, file_bytes);
+    return Err("program: needs {} bytes of the model file, but it has {}", program.file_bytes, file_bytes);
   }
   if (program.scratch_bytes < 0 || program.scratch_bytes > kMaxScratchBytes) {
-    return Err("program: {} bytes of scratch a thread (at most {})", program.scratch_bytes, kMaxScratchBytes);
+    return Err("program: {} bytes of scratch per thread (at most {})", program.scratch_bytes,
+               kMaxScratchBytes);
   }
   for (const int64_t tokens : {int64_t{1}, max_tokens}) {
     for (const int64_t sequences : {int64_t{1}, tokens}) {
@@ -96,12 +97,13 @@ Status ValidateProgram(const Program& program, int64_t weights_bytes, int64_t fi
       if (!Evaluate(program.arena_bytes, program.arena_bytes_t, program.arena_bytes_b, tokens, sequences,
                     size) ||
           size < 0) {
-        return Err("program: an arena of {} + {} T + {} B bytes at T = {}, B = {}", program.arena_bytes,
-                   program.arena_bytes_t, program.arena_bytes_b, tokens, sequences);
+        return Err(
+            "program: the arena's size, {} + {} T + {} B bytes, overflows or is negative at T = {}, B = {}",
+            program.arena_bytes, program.arena_bytes_t, program.arena_bytes_b, tokens, sequences);
       }
     }
   }
-  // The context is made only where there is an error: a thousand of them would take longer than the checks.
+  // The error's context is formatted only after an error. To format it per argument would take longer than the checks.
   for (size_t i = 0; i < program.steps.size(); ++i) {
     const Status status = CheckStep(program, program.steps[i]);
     if (!status) return WithContext(fmt::format("program: step {}", i), status);

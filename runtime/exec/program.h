@@ -1,9 +1,9 @@
-// A compiled model as the runtime sees it: the contract between generated code and the runtime. Plain data:
-// the same for code that was just generated and for code that was linked ahead of time.
+// A compiled model as the runtime sees it: the contract between generated code and the runtime. Plain data, the same
+// for code generated just now and for code linked ahead of time.
 //
-// A forward pass is a list of steps. Each step calls one kernel over a domain of rows (tokens, sequences or
-// attention query tiles) and column units; any cut of the domain into items gives the same bits, so the
-// runtime cuts as the number of threads and rows suggests. Between two steps all threads meet.
+// A forward pass is a list of steps. Each step calls one kernel over a domain of rows (tokens, sequences or attention
+// query tiles) and column units. Any cut of the domain into work items gives the same bits, so the runtime cuts by the
+// number of threads and rows. All items of a step are done before the next step begins.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace ggufc::runtime {
 
-// Generated code. `args`: one pointer for each of the step's arguments. `scratch`: Program::scratch_bytes of
-// 64-byte aligned memory that no other thread uses. Works on rows [r0, r1) and column units [c0, c1).
+// Generated code: computes rows [r0, r1) and column units [c0, c1). `args`: one pointer per argument of the step.
+// `scratch`: Program::scratch_bytes of 64-byte aligned memory that no other thread uses.
 using KernelFn = void (*)(void* const* args, void* scratch, int64_t r0, int64_t r1, int64_t c0, int64_t c1);
 
 enum class Rows : uint8_t { kTokens, kSequences, kQueryTiles };
@@ -30,7 +30,7 @@ enum class ArgKind : uint8_t {
   kOutput,      // float[B][dims]
   kArena,       // arena + offset + T * offset_t + B * offset_b
   kWeight,      // packed weights + offset
-  kFile,        // the mapped model file + offset: a tensor used in place
+  kFile,        // mapped model file + offset: a tensor used in place
 };
 
 struct Arg {
@@ -47,10 +47,10 @@ struct Step {
   uint32_t first_arg = 0;  // index into Program::args
   uint32_t arg_count = 0;
   Rows rows = Rows::kTokens;
-  int64_t row_grain = 1;     // rows of one item at most, when rows are dealt to threads
+  int64_t row_grain = 1;     // maximum rows per item, when rows are divided among threads
   int64_t cols = 1;          // column units
-  int64_t col_grain = 1;     // column units of one item at least
-  int64_t work_per_row = 0;  // multiply-adds a row, to judge what a thread is worth; 0: not known
+  int64_t col_grain = 1;     // minimum column units per item
+  int64_t work_per_row = 0;  // multiply-adds per row, to decide how many threads pay; 0: unknown
 
   bool operator==(const Step&) const = default;
 };
@@ -63,20 +63,20 @@ struct Program {
   int64_t arena_bytes = 0, arena_bytes_t = 0, arena_bytes_b = 0;
   int64_t scratch_bytes = 0;
   int64_t weights_bytes = 0;
-  int64_t file_bytes = 0;      // of the model file, from its start: what kernels read of it lies in these
+  int64_t file_bytes = 0;      // of the model file, from its start, that kernels may read
   int64_t dims = 0;            // floats of one embedding
   int64_t vocab = 0;           // ids are in [0, vocab)
-  int64_t context_length = 0;  // tokens of one sequence at most
+  int64_t context_length = 0;  // maximum tokens per sequence
 
   bool operator==(const Program&) const = default;
 };
 
-// Batch tables hold positions and key slots (up to 32 a token) as int32.
+// Batch tables hold positions and key slots (up to 32 per token) as int32.
 inline constexpr int64_t kMaxBatchTokens = int64_t{1} << 25;
 inline constexpr int64_t kMaxScratchBytes = int64_t{1} << 32;
 
-// Refuses what would make the executor read or write outside its memory for some batch of up to `max_tokens`
-// tokens: indices, offsets, sizes. It cannot judge how far a kernel goes from the pointers it is given.
+// Fails if an index, offset or size would make the executor read or write outside its memory for a batch of up to
+// `max_tokens` tokens. It cannot check how far a kernel reads or writes from its pointers.
 Status ValidateProgram(const Program& program, int64_t weights_bytes, int64_t file_bytes, int64_t max_tokens);
 
 }  // namespace ggufc::runtime

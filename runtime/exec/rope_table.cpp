@@ -1,8 +1,7 @@
-// The angle of position p + 1 is that of p turned by f(i): one complex product an element. In double that
-// loses 2^-53 a position, in pairs of doubles (106 bits) 2048 positions still leave 90 bits. Frequencies are
-// powers of r = theta^(-2/head_dim), which Newton's method finds from a rough guess; the first turn's sine
-// and cosine are Taylor series. No step needs a library function to be exact, and none needs an argument
-// reduction.
+// Algorithm. The angle of position p + 1 is that of p rotated by f(i): one complex product per element. In double that
+// would lose 2^-53 per position. In pairs of doubles (106 bits) 90 bits remain after 2048 positions. Frequencies are
+// powers of r = theta^(-2/head_dim), which Newton's method finds from an approximation. The sine and cosine of one
+// rotation are Taylor series. No step needs an exact library function or an argument reduction.
 #include "runtime/exec/rope_table.h"
 
 #include <cmath>
@@ -14,8 +13,8 @@
 namespace ggufc::runtime {
 namespace {
 
-// hi + lo, |lo| <= ulp(hi) / 2. Algorithms of Dekker (1971) and Knuth; no fused multiply-add, which the
-// baseline has not.
+// hi + lo, |lo| <= ulp(hi) / 2. Algorithms of Dekker (1971) and Knuth, without fused multiply-add, which the baseline
+// does not have.
 struct Pair {
   double hi = 0, lo = 0;
 };
@@ -90,7 +89,7 @@ void CosSin(Pair x, Pair& cosine, Pair& sine) {
   }
 }
 
-// Arrays of the two halves, so that the compiler vectorises the loop over frequencies.
+// Separate arrays of hi and lo, so that the compiler vectorises the loop over frequencies.
 struct PairArray {
   explicit PairArray(size_t size) : hi(size), lo(size) {}
   Pair Get(size_t i) const { return {hi[i], lo[i]}; }
@@ -101,7 +100,7 @@ struct PairArray {
   std::vector<double> hi, lo;
 };
 
-// (c, s) turned by (turn_c, turn_s).
+// Rotates (c, s) by (turn_c, turn_s).
 void Turn(size_t n, const double* __restrict turn_c_hi, const double* __restrict turn_c_lo,
           const double* __restrict turn_s_hi, const double* __restrict turn_s_lo, double* __restrict c_hi,
           double* __restrict c_lo, double* __restrict s_hi, double* __restrict s_lo) {
@@ -120,7 +119,7 @@ void Turn(size_t n, const double* __restrict turn_c_hi, const double* __restrict
 }  // namespace
 
 void MakeRopeTable(int64_t positions, int64_t head_dim, double theta, uint8_t* table) {
-  CHECK(positions >= 0 && head_dim > 0 && head_dim % 2 == 0, "{} x {}", positions, head_dim);
+  CHECK(positions >= 0 && head_dim > 0 && head_dim % 2 == 0, "a rope table of {} x {}", positions, head_dim);
   CHECK(theta >= 1 && theta <= 1e100, "theta {}", theta);
   const auto half = static_cast<size_t>(head_dim / 2);
   PairArray turn_c(half), turn_s(half), c(half), s(half);

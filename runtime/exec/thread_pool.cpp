@@ -22,7 +22,7 @@ void Pause() {
 #endif
 }
 
-// Signals belong to the threads of the program, not to workers that a library made.
+// Blocks all signals in threads created in its scope: signals belong to the threads of the program, not to a library's.
 class BlockSignals {
  public:
   BlockSignals() {
@@ -54,8 +54,8 @@ ThreadPool::ThreadPool(int threads, std::chrono::nanoseconds spin) : spin_(spin)
       pthread_setname_np(workers_.back().native_handle(), ("ggufc-" + std::to_string(i)).c_str());
     }
   } catch (const std::system_error&) {
-    // A limit on processes: those that there are do the work.
-  } catch (const std::bad_alloc&) {  // no memory for one more
+    // A limit on processes. The pool runs with the threads that it has.
+  } catch (const std::bad_alloc&) {  // no memory for another thread
   }
 }
 
@@ -77,17 +77,17 @@ void ThreadPool::Run(Work& work) {
     return;
   }
 
-  CHECK(steps >= 0 && steps <= INT32_MAX, "{} steps", steps);
-  CHECK(state_.load(std::memory_order_relaxed) == 0, "a run within a run");
+  CHECK(steps >= 0 && steps <= INT32_MAX, "a run of {} steps", steps);
+  CHECK(state_.load(std::memory_order_relaxed) == 0, "Run is called from within a run");
   work_ = &work;
   steps_ = steps;
-  // Whoever comes in before the first step is open finds a step beyond the last, leaves, and hears of the first.
+  // A worker that joins before the first step opens finds a step beyond the last and leaves. The opening wakes it.
   claim_.store(uint64_t{UINT32_MAX} << 32, std::memory_order_relaxed);
   state_.store(kOpen, std::memory_order_release);
   OpenStep(0);
   for (uint32_t seen = 0; !Drain(0, seen);) epoch_.wait(seen, std::memory_order_acquire);
 
-  // Nobody comes in any more; those inside find nothing to do and leave.
+  // No worker may join any more. Those in the run find nothing to do and leave.
   uint32_t inside = state_.fetch_sub(kOpen, std::memory_order_acq_rel) - kOpen;
   for (int spins = 0; inside != 0; inside = state_.load(std::memory_order_acquire)) {
     if (++spins < 1000 && spin_.count() > 0) {
@@ -98,13 +98,13 @@ void ThreadPool::Run(Work& work) {
   }
 }
 
-// Works until everything is done (true), or until nothing could be claimed for the time of a spin (false):
-// then sleeping is right until epoch_ is no longer `seen`.
+// Works until all steps are done (returns true), or until nothing could be claimed for the time of a spin (returns
+// false). After false the thread may sleep until epoch_ differs from `seen`.
 bool ThreadPool::Drain(int thread, uint32_t& seen) {
   Work& work = *work_;
   for (;;) {
-    // Read before claim_, which OpenStep writes before epoch_: if the claim fails, the news that end the wait
-    // are yet to come.
+    // Read before claim_, which OpenStep writes before epoch_. So if the claim fails, the change of epoch_ that ends
+    // the wait is still to come.
     seen = epoch_.load(std::memory_order_acquire);
     const uint64_t ticket = claim_.fetch_add(1, std::memory_order_acq_rel);
     const auto step = static_cast<int64_t>(ticket >> 32);
@@ -113,18 +113,18 @@ bool ThreadPool::Drain(int thread, uint32_t& seen) {
     const int64_t items = work.Items(step);
     if (item < items) {
       work.Do(step, item, thread);
-      // Every item's writes are before its count, and the last count is before the next step opens.
+      // The writes of each item happen before its count, and the last count happens before the next step opens.
       if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == items) {
         work.StepDone(step);
         OpenStep(step + 1);
       }
-    } else if (!SpinUntilNews(seen)) {
+    } else if (!SpinUntilEpochChanges(seen)) {
       return false;
     }
   }
 }
 
-// By the only thread that knows of it: the one that begins the run, or did the last item of the step before.
+// Only one thread calls this at a time: the thread that begins the run, or that finished the last item of a step.
 void ThreadPool::OpenStep(int64_t step) {
   int64_t items = 0;
   for (; step < steps_; ++step) {
@@ -132,16 +132,15 @@ void ThreadPool::OpenStep(int64_t step) {
     if (items > 0) break;
     work_->StepDone(step);
   }
-  CHECK(items <= INT32_MAX, "{} items", items);
+  CHECK(items <= INT32_MAX, "a step of {} items", items);
   done_.store(0, std::memory_order_relaxed);
-  // Claims beyond the old step's items that come before this are overwritten, those that come after get an
-  // item of the new one.
+  // Failed claims of the old step's items are overwritten. Claims after this get an item of the new step.
   claim_.store(static_cast<uint64_t>(step) << 32, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_seq_cst);
-  epoch_.notify_all();  // a load where nobody sleeps
+  epoch_.notify_all();  // costs a load if no thread sleeps
 }
 
-bool ThreadPool::SpinUntilNews(uint32_t seen) const {
+bool ThreadPool::SpinUntilEpochChanges(uint32_t seen) const {
   if (spin_.count() == 0) return epoch_.load(std::memory_order_acquire) != seen;
   const auto begin = std::chrono::steady_clock::now();
   do {
@@ -166,21 +165,21 @@ bool ThreadPool::Join() {
 
 void ThreadPool::Leave() {
   if (state_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-    state_.notify_one();  // the run has ended and waits
+    state_.notify_one();  // Run waits for the last worker
 }
 
 void ThreadPool::WorkerMain(int thread) {
-  // A new thread inherits the float environment of the one that made it, flushed denormals and all.
+  // A new thread inherits the float environment of its creator, which may flush denormals.
   std::fesetenv(FE_DFL_ENV);
   while (true) {
     uint32_t seen = epoch_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_acquire)) return;
-    bool tired = false;
+    bool must_sleep = false;
     if (Join()) {
-      tired = !Drain(thread, seen);
+      must_sleep = !Drain(thread, seen);
       Leave();
     }
-    if (tired || !SpinUntilNews(seen)) epoch_.wait(seen, std::memory_order_acquire);
+    if (must_sleep || !SpinUntilEpochChanges(seen)) epoch_.wait(seen, std::memory_order_acquire);
   }
 }
 

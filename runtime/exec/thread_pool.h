@@ -1,14 +1,14 @@
-// A fixed set of threads that runs lists of steps. The caller is thread 0 and works too; a pool of one thread
-// creates none and is a plain loop.
+// A fixed set of threads that runs lists of steps. The caller is thread 0 and works too. A pool of one thread creates
+// no thread and runs a plain loop.
 //
-// The items of a step are claimed by an atomic counter; the next step opens when the last item of this one is
-// *done*. So a thread that the system does not run (a machine with more threads than cores, a worker that
-// still wakes up) delays nobody: the others take its items. Threads that find nothing to claim spin for a few
-// tens of microseconds, which is longer than the imbalance of a step, then sleep until the next step; a pool
-// with more threads than cores sleeps at once. Workers also sleep between runs.
+// Threads claim the items of a step by an atomic counter. The next step opens when the last item of this one is *done*.
+// A thread that the system does not run (more threads than cores, a worker that is still waking up) therefore delays
+// nobody: the others take its items. A thread that finds nothing to claim spins for a few tens of microseconds, which
+// is longer than the imbalance of a step, then sleeps until the next step. A pool with more threads than cores sleeps
+// at once. Workers also sleep between runs.
 //
-// A pool belongs to the process that made it: in a child of fork its threads do not exist, and the copy of the pool
-// must be neither run nor destroyed there. See executor.h.
+// A pool belongs to the process that made it. In a child of fork its threads do not exist, and the copy of the pool
+// must be neither run nor destroyed. See executor.h.
 #pragma once
 
 #include <atomic>
@@ -23,22 +23,21 @@ class ThreadPool {
  public:
   static constexpr int kMaxThreads = 64;
 
-  // What to run. Called from several threads at once.
+  // A list of steps to run. Its functions are called from several threads at once.
   class Work {
    public:
     virtual int64_t Steps() const = 0;              // < 2^31
-    virtual int64_t Items(int64_t step) const = 0;  // < 2^31; 0 is fine; the same answer each time
-    // Happens after all items of earlier steps. No two calls run at once with the same `thread`.
+    virtual int64_t Items(int64_t step) const = 0;  // < 2^31; may be 0; the same in each call
+    // Runs after all items of earlier steps. No two calls with the same `thread` run at once.
     virtual void Do(int64_t step, int64_t item, int thread) = 0;
-    // Once a step, by one thread, after its last item and before the next step's first.
+    // Runs once per step, on one thread, after the step's last item and before the next step's first.
     virtual void StepDone(int64_t /*step*/) {}
 
    protected:
     ~Work() = default;
   };
 
-  // `threads` in [1, kMaxThreads]. Where the system refuses to create a thread the pool has fewer: see
-  // threads().
+  // `threads` in [1, kMaxThreads]. If the system refuses to create a thread, the pool has fewer: see threads().
   explicit ThreadPool(int threads) : ThreadPool(threads, DefaultSpin(threads)) {}
   ThreadPool(int threads, std::chrono::nanoseconds spin);
   ~ThreadPool();
@@ -47,15 +46,14 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Returns when all is done, and then no thread of the pool touches `work`. One run at a time, and not from
-  // within Do.
+  // Returns when all steps are done and no thread of the pool uses `work` any more. One run at a time; never from Do.
   void Run(Work& work);
 
-  // One step: fn(item, thread) for each item in [0, items).
+  // Runs one step: fn(item, thread) for each item in [0, items).
   template <typename Fn>
   void ForEach(int64_t items, Fn&& fn);
 
-  // 50 us, or nothing when there are more threads than cores to run them.
+  // 50 us, or 0 if there are more threads than cores.
   static std::chrono::nanoseconds DefaultSpin(int threads);
 
  private:
@@ -64,22 +62,22 @@ class ThreadPool {
   void WorkerMain(int thread);
   bool Drain(int thread, uint32_t& seen);
   void OpenStep(int64_t step);
-  bool SpinUntilNews(uint32_t seen) const;
+  bool SpinUntilEpochChanges(uint32_t seen) const;
   bool Join();
   void Leave();
 
-  // Separate cache lines: waiters watch the first, working threads write the second.
+  // Separate cache lines: waiting threads read the first, working threads write the second.
   //
-  // claim_ is step << 32 | next item; a step that the work does not have: nothing to do. epoch_ counts everything
-  // that a waiting thread may want to know: a step has opened, a run has begun, the pool ends.
+  // claim_ is step << 32 | next item; a step beyond the work's last means that there is nothing to do. epoch_ counts
+  // the events that wake a waiting thread: a step has opened, a run has begun, the pool ends.
   alignas(64) std::atomic<uint64_t> claim_{0};
   std::atomic<uint32_t> epoch_{0};
-  alignas(64) std::atomic<int64_t> done_{0};  // items of the open step
-  // kOpen while a run takes threads in, plus the number of workers in it. A worker that sleeps is not in it,
-  // so that a run need not wait for it at its end.
+  alignas(64) std::atomic<int64_t> done_{0};  // finished items of the open step
+  // kOpen while workers may join the run, plus the number of workers in it. A sleeping worker is not in the run, so
+  // that the end of the run need not wait for it.
   alignas(64) std::atomic<uint32_t> state_{0};
   std::atomic<bool> stop_{false};
-  Work* work_ = nullptr;  // written before state_ opens
+  Work* work_ = nullptr;  // written before kOpen is set in state_
   int64_t steps_ = 0;
   std::chrono::nanoseconds spin_;
   std::vector<std::thread> workers_;

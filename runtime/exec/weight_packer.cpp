@@ -30,7 +30,7 @@ int64_t ElementBytes(WeightType type) {
     case WeightType::kQ8_0:
       break;
   }
-  CHECK(false, "type {} has no elements of its own", static_cast<int>(type));
+  CHECK(false, "type {} is not an element type", static_cast<int>(type));
   return 0;
 }
 
@@ -87,27 +87,29 @@ void PackVector(const PackJob& job, uint8_t* destination) {
 
 // ---- panels ---------------------------------------------------------------------------------------------
 
-// The rows of a job in the order that its sources and granule say.
+// The rows of all sources of a job, in the order given by its granule.
 class MergedRows {
  public:
   explicit MergedRows(const PackJob& job) : sources_(job.sources), granule_(job.granule) {
-    CHECK(!sources_.empty(), "no sources");
+    CHECK(!sources_.empty(), "a panel job has no sources");
     const PackSource& first = sources_[0];
     for (const PackSource& source : sources_) {
       CHECK(source.type == first.type && source.columns == first.columns,
-            "type {}, {} columns beside type {}, {}", static_cast<int>(source.type), source.columns,
-            static_cast<int>(first.type), first.columns);
-      CHECK(source.rows >= 0 && source.columns >= 0, "{} x {}", source.rows, source.columns);
-      CHECK(granule_ == 0 || source.rows == first.rows, "interleave {} and {} rows", first.rows, source.rows);
+            "sources of type {} with {} columns and type {} with {}", static_cast<int>(source.type),
+            source.columns, static_cast<int>(first.type), first.columns);
+      CHECK(source.rows >= 0 && source.columns >= 0, "a source is {} x {}", source.rows, source.columns);
+      CHECK(granule_ == 0 || source.rows == first.rows, "interleaved sources have {} and {} rows", first.rows,
+            source.rows);
       count_ += granule_ == 0 ? source.rows : RoundUp(source.rows, granule_);
     }
-    CHECK(first.type != WeightType::kQ8_0 || first.columns % kBlock == 0, "{} columns", first.columns);
+    CHECK(first.type != WeightType::kQ8_0 || first.columns % kBlock == 0, "q8_0 with {} columns",
+          first.columns);
     row_bytes_ = RowBytes(first);
   }
 
   int64_t count() const { return count_; }
 
-  // Null for a zero row.
+  // The data of a row; null for a row of zeros.
   const uint8_t* Row(int64_t index) const {
     size_t which = 0;
     if (granule_ == 0) {
@@ -155,8 +157,8 @@ int64_t PanelCount(const PackJob& job) {
 
 using PanelRows = std::array<const uint8_t*, kPanelRows>;
 
-// to[g][row] = from[row][g] ^ flip, for `groups` groups of sizeof(T) bytes. The row loop has a fixed length
-// and is unrolled.
+// to[g][row] = from[row][g] ^ flip, for `groups` groups of sizeof(T) bytes. The row loop has a fixed length, so that
+// the compiler unrolls it.
 template <typename T>
 void Transpose(const PanelRows& from, int64_t groups, T flip, uint8_t* to) {
   for (int64_t g = 0; g < groups; ++g) {
@@ -169,7 +171,7 @@ void Transpose(const PanelRows& from, int64_t groups, T flip, uint8_t* to) {
   }
 }
 
-// What a zero row points to; as long as the longest piece of a row that is read at a time.
+// The data of zero rows, as long as the longest piece of a row that is read at a time.
 constexpr int64_t kPieceBytes = 128;
 constexpr std::array<uint8_t, kPieceBytes> kZeros{};
 

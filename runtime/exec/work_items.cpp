@@ -9,7 +9,7 @@ namespace {
 int64_t CeilDivide(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 int64_t RoundUp(int64_t a, int64_t multiple) { return CeilDivide(a, multiple) * multiple; }
 
-// Even pieces of rows by even pieces of columns.
+// Appends row_pieces x col_pieces items of even sizes.
 void AddGrid(int64_t rows, int64_t row_pieces, int64_t cols, int64_t col_pieces,
              std::vector<WorkItem>& items) {
   for (int64_t c = 0; c < col_pieces; ++c) {
@@ -20,7 +20,7 @@ void AddGrid(int64_t rows, int64_t row_pieces, int64_t cols, int64_t col_pieces,
   }
 }
 
-// Threads that this much work is worth. Work 0 is not known, and taken as much.
+// The number of threads for which the step has enough work. Unknown work (0) counts as enough.
 int64_t UsefulThreads(const Step& step, int64_t rows, int threads) {
   if (step.work_per_row == 0) return threads;
   int64_t work = 0;
@@ -51,9 +51,9 @@ void CutStep(const Step& step, int64_t rows, int threads, std::vector<WorkItem>&
   if (row_pieces >= 2 * useful) {
     return AddGrid(rows, std::min(rows, RoundUp(row_pieces, useful)), step.cols, 1, items);
   }
-  const int64_t most_col_pieces = std::max<int64_t>(1, step.cols / step.col_grain);
-  const int64_t col_pieces = std::min(most_col_pieces, CeilDivide(2 * useful, row_pieces));
-  // Every further piece of rows reads the weights again: no more of them than give each thread one item.
+  const int64_t max_col_pieces = std::max<int64_t>(1, step.cols / step.col_grain);
+  const int64_t col_pieces = std::min(max_col_pieces, CeilDivide(2 * useful, row_pieces));
+  // Each further piece of rows reads the weights again, so there are only as many as give each thread one item.
   if (row_pieces * col_pieces < useful) row_pieces = std::min(rows, CeilDivide(useful, col_pieces));
   AddGrid(rows, row_pieces, step.cols, col_pieces, items);
 }

@@ -1,5 +1,5 @@
-// Little-endian reading and writing of plain values, for the small serialised formats. The reader bounds
-// everything by what is left; whoever uses it checks that nothing is.
+// Reads and writes plain little-endian values, for the small serialised formats. Each read fails if fewer bytes are
+// left than it needs. The caller checks that no bytes are left at the end.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ class ByteReader {
   Status GetAll(std::string_view field, R&& values) {
     const auto bytes = std::as_writable_bytes(std::span(values));
     if (rest_.size() < bytes.size()) {
-      return Err("{}: {} bytes are needed, {} are left", field, bytes.size(), rest_.size());
+      return Err("{}: needs {} bytes, {} are left", field, bytes.size(), rest_.size());
     }
     if (!bytes.empty()) std::memcpy(bytes.data(), rest_.data(), bytes.size());
     rest_ = rest_.subspan(bytes.size());

@@ -34,8 +34,8 @@ Status ChunkedTable::Check(int64_t offset, int64_t bytes) const {
   const auto first = static_cast<size_t>(offset) / kTableChunkBytes;
   const auto last = static_cast<size_t>(offset + bytes - 1) / kTableChunkBytes;
   for (size_t chunk = first; chunk <= last; ++chunk) {
-    // Relaxed: the mark says something about bytes that never change, it does not publish any. Two threads
-    // may both find it unset, and then both compare.
+    // Relaxed is enough: the flag is about bytes that never change, and publishes none. Two threads may both find it
+    // unset; then both compare.
     if (checked_[chunk].load(std::memory_order_relaxed) != 0) continue;
     RETURN_IF_ERROR(CheckChunk(chunk));
     checked_[chunk].store(1, std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// A table that lies in a mapped file and is too large to be compared with a hash when the file is opened: a run needs a few
-// rows of it. Each chunk of kTableChunkBytes (image_format.h) has a hash of its own and is compared when a row of it is
+// A large table in a mapped file, of which a run needs a few rows. The table is not hashed when the file is opened.
+// Instead each chunk of kTableChunkBytes (image_format.h) has a hash, which is compared when a row of the chunk is
 // first used.
 #pragma once
 
@@ -18,22 +18,22 @@ inline constexpr uint64_t ChunksOf(uint64_t table_bytes, uint64_t chunk_bytes) {
   return (table_bytes + chunk_bytes - 1) / chunk_bytes;
 }
 
-// Hash64 of each chunk, the last one shorter.
+// The Hash64 of each chunk; the last chunk may be shorter.
 std::vector<uint64_t> HashChunks(std::span<const uint8_t> table);
 
-// Move-only. All methods but assignment may be called from any number of threads at a time.
+// Move-only. All methods but assignment may be called from several threads at once.
 class ChunkedTable {
  public:
   ChunkedTable() = default;
-  // Both spans must outlive it; there is a hash for each chunk. `name` says in errors what it is and where.
+  // Both spans must outlive the table; there is one hash per chunk. `name` names the table and its file in errors.
   ChunkedTable(std::span<const uint8_t> table, std::span<const uint64_t> hashes, std::string name);
 
   std::span<const uint8_t> bytes() const { return table_; }
 
-  // Compares the chunks that [offset, offset + bytes) touches, each once in the life of this object (a damaged one, each
-  // time). Lock-free.
+  // Compares the chunks that [offset, offset + bytes) overlaps with their hashes. A chunk that was equal once is not
+  // compared again. Lock-free.
   Status Check(int64_t offset, int64_t bytes) const;
-  // Compares all of them.
+  // Compares all chunks.
   Status CheckAll() const;
 
  private:

@@ -45,7 +45,7 @@ Result<Image> Image::FromFile(MappedFile file) {
 
 Result<Image> Image::FromMemory(std::span<const uint8_t> bytes, std::string name) {
   if (reinterpret_cast<uintptr_t>(bytes.data()) % kMemoryAlign != 0) {
-    return Err("{}: the image lies at {}, which is no multiple of {}", name, fmt::ptr(bytes.data()),
+    return Err("{}: the image is at address {}, expected a multiple of {}", name, fmt::ptr(bytes.data()),
                kMemoryAlign);
   }
   return Parse(bytes, std::move(name));
@@ -82,13 +82,13 @@ Result<Image> Image::Parse(std::span<const uint8_t> bytes, std::string name) {
     return Err(kBad, "{}: the file has {} bytes, expected {}; it {}", name, bytes.size(), header.file_bytes,
                bytes.size() < header.file_bytes ? "is cut short" : "has something appended");
   }
-  // From here on only a faulty or hostile writer is to blame: the hash was right.
+  // The hash was right, so errors from here on come from a faulty or hostile writer.
   if (header.zero != decltype(header.zero){}) return Err(kBad, "{}: header: reserved bytes are not 0", name);
   image.bytes_ = bytes;
   image.fingerprint_ = header.fingerprint;
   image.name_ = std::move(name);
   RETURN_IF_ERROR(WithContext(image.name_, WithKind(kBad, image.CheckEntries(header.file_bytes))));
-  RETURN_IF_ERROR(image.AdoptTables());
+  RETURN_IF_ERROR(image.InitTables());
   return image;
 }
 
@@ -104,19 +104,19 @@ Status Image::CheckEntries(uint64_t file_bytes) const {
   return {};
 }
 
-// `end_before`: where the section before it ends, or the table.
+// `end_before`: the end of the section before it, or of the table of sections.
 Status Image::CheckEntry(size_t i, uint64_t end_before) const {
   const SectionEntry& section = sections_[i];
   const auto kind = static_cast<SectionKind>(section.kind);
   if (kind < SectionKind::kModel || kind > SectionKind::kEntry) return Err("unknown kind {}", section.kind);
   if (section.zero != 0 || section.zeros != decltype(section.zeros){}) return Err("reserved bytes are not 0");
-  if (section.id != 0 && !HasId(kind)) return Err("{}: an id, where it must be 0", Describe(section));
+  if (section.id != 0 && !HasId(kind)) return Err("{}: its id must be 0", Describe(section));
   if (section.offset % kSectionAlign != 0) {
-    return Err("{}: offset {} is no multiple of {}", Describe(section), section.offset, kSectionAlign);
+    return Err("{}: offset {} is not a multiple of {}", Describe(section), section.offset, kSectionAlign);
   }
   if (section.offset < end_before) {
-    return Err("{}: offset {} lies before the end of what precedes it, {}", Describe(section), section.offset,
-               end_before);
+    return Err("{}: offset {} lies before {}, the end of the section before it", Describe(section),
+               section.offset, end_before);
   }
   if (section.bytes == 0) return Err("{}: it is empty", Describe(section));
   if (section.offset >= bytes_.size() || section.bytes > bytes_.size() - section.offset) {
@@ -125,18 +125,18 @@ Status Image::CheckEntry(size_t i, uint64_t end_before) const {
   }
   for (size_t j = 0; j < i; ++j) {
     if (sections_[j].kind == section.kind && sections_[j].id == section.id) {
-      return Err("{}: it is there twice", Describe(section));
+      return Err("{}: the image has it twice", Describe(section));
     }
   }
   return {};
 }
 
-Status Image::AdoptTables() {
+Status Image::InitTables() {
   const SectionEntry* const tables = Find(SectionKind::kTables, 0);
   const bool has_hashes = Has(SectionKind::kTableHashes);
   if (tables == nullptr && (!has_hashes || Has(SectionKind::kEntry))) return {};
   if (tables == nullptr || !has_hashes) {
-    return Err(kBad, "{}: a {}, but no {}", name_,
+    return Err(kBad, "{}: has a {}, but no {}", name_,
                Describe(has_hashes ? SectionKind::kTableHashes : SectionKind::kTables, 0),
                Describe(has_hashes ? SectionKind::kTables : SectionKind::kTableHashes, 0));
   }
@@ -164,7 +164,7 @@ std::span<const uint8_t> Image::BytesOf(const SectionEntry& section) const {
   return bytes_.subspan(section.offset, section.bytes);
 }
 
-Result<std::span<const uint8_t>> Image::Checked(const SectionEntry& section) const {
+Result<std::span<const uint8_t>> Image::CheckedBytes(const SectionEntry& section) const {
   const std::span<const uint8_t> bytes = BytesOf(section);
   RETURN_IF_ERROR(WithContext(fmt::format("{}: {}", name_, Describe(section)), PopulatePages(bytes)));
   if (const uint64_t hash = Hash64(bytes); hash != section.hash) {
@@ -178,7 +178,7 @@ Result<std::span<const uint8_t>> Image::Get(SectionKind kind, uint64_t id) const
   const SectionEntry* const section = Find(kind, id);
   if (section == nullptr) return Err(kBad, "{}: there is no {}", name_, Describe(kind, id));
   if (kind == SectionKind::kTables) return BytesOf(*section);
-  return Checked(*section);
+  return CheckedBytes(*section);
 }
 
 Status Image::CheckAll() const {
@@ -190,7 +190,7 @@ Status Image::CheckAll() const {
   };
   for (const SectionEntry& section : sections_) {
     RETURN_IF_ERROR(check_gap(section.offset));
-    RETURN_IF_ERROR(Checked(section));
+    RETURN_IF_ERROR(CheckedBytes(section));
     end = section.offset + section.bytes;
   }
   RETURN_IF_ERROR(check_gap(bytes_.size()));

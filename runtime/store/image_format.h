@@ -1,14 +1,13 @@
-// The image as it lies on disk: one container for the weights beside an ahead-of-time model (NAME.weights),
-// for weights embedded in an object, and for cache entries. Made to be mapped and used in place. Little
-// endian, version 2:
+// The image format: one container for the weights of an ahead-of-time model (NAME.weights), for weights embedded in an
+// object, and for cache entries. Images are mapped and used in place. Little endian, version 2:
 //
 //       0  ImageHeader
 //      64  SectionEntry[sections], in the order of their offsets
 //       .  the sections' bytes, each from a multiple of 4096
 //
-// Sections do not overlap and are not empty. What lies between them is zero. The file ends where the last
-// section ends, rounded up to a multiple of 4096. No two sections have the same kind and id; the id is 0 but
-// for kinds that say what else it is.
+// Sections do not overlap and are not empty. The bytes between them are zero. The file's size is the end of the last
+// section, rounded up to a multiple of 4096. No two sections have the same kind and id. The id is 0, except where
+// SectionKind states another meaning.
 #pragma once
 
 #include <array>
@@ -28,22 +27,22 @@ static_assert(std::endian::native == std::endian::little, "images are used in pl
 enum class SectionKind : uint32_t {
   kModel = 1,      // ModelCard (runtime/store/model_card.h)
   kTokenizer = 2,  // Tokenizer::Serialize(), used in place
-  kWeights = 3,    // packed weights; id: layout hash, several targets may share one
+  kWeights = 3,    // packed weights; id: layout hash, which several targets may share
   kTables = 4,     // tensors that kernels read in place: Program arguments of kind kFile point into it
-  // uint64, Hash64 of each kTableChunkBytes of kTables, the last one shorter. In a cache entry, which has no kTables, of
-  // the embedding table in the model file.
+  // uint64: the Hash64 of each kTableChunkBytes of kTables, the last chunk shorter. A cache entry has no kTables; there
+  // the hashes are those of the embedding table in the model file.
   kTableHashes = 5,
   kGolden = 6,   // SerializeGolden() (runtime/store/model_card.h)
   kProgram = 7,  // SerializeProgram() (runtime/store/program_format.h); id: layout hash of its weights
-  kCode = 8,     // an object file; id as of its kProgram
-  kEntry = 9,    // of a cache entry: what it is the result of (driver/cache/cache_entry.h)
+  kCode = 8,     // an object file; id: that of its kProgram
+  kEntry = 9,    // in a cache entry: the inputs it was made from (driver/cache/cache_entry.h)
 };
 
-// "weights" for kWeights and so on; "unknown" for what is none of them.
+// "weights" for kWeights and so on; "unknown" for any other value.
 const char* SectionName(SectionKind kind);
 
-// 128 bits over everything that decides an output's bits (driver/fingerprint.h). As text: 32 hex digits, the
-// bytes in their order.
+// A 128-bit hash over everything that determines the bits of the output (driver/fingerprint.h). Its text is 32 hex digits,
+// the bytes in order.
 using FingerprintBytes = std::array<uint8_t, 16>;
 std::string FingerprintText(const FingerprintBytes& fingerprint);
 Result<FingerprintBytes> ParseFingerprint(std::string_view text);
@@ -52,8 +51,7 @@ inline constexpr std::array<char, 8> kImageMagic = {'G', 'G', 'U', 'F', 'C', 'I'
 inline constexpr uint32_t kImageVersion = 2;
 inline constexpr uint32_t kMaxSections = 64;
 inline constexpr uint64_t kSectionAlign = 4096;
-// What is read to check one row of a table when it is first used: as much as the kernel maps around a fault
-// anyway.
+// Bytes that are read to check a row of a table at first use: as many as the kernel maps around a page fault anyway.
 inline constexpr uint64_t kTableChunkBytes = 65536;
 
 struct ImageHeader {

@@ -57,7 +57,7 @@ class ProgramReader {
     for (uint32_t i = 0; i < kernels; ++i) {
       if (Status status = ReadKernel(); !status) return InItem("kernel", i, status);
     }
-    // What follows has a fixed size: nothing is allocated for counts that the bytes do not bear out.
+    // Steps and arguments have fixed sizes, so the counts are checked against the remaining input before allocating.
     const uint64_t rest = uint64_t{steps} * kStepBytes + uint64_t{args} * kArgBytes;
     if (reader_.left() != rest) {
       return Err("{} bytes of steps and arguments, expected {} for {} steps and {} arguments", reader_.left(),
@@ -93,7 +93,8 @@ class ProgramReader {
     }
     std::string name(length, '\0');
     RETURN_IF_ERROR(reader_.GetAll("name", name));
-    if (!std::ranges::all_of(name, IsSymbolCharacter)) return Err("its name is no symbol");
+    if (!std::ranges::all_of(name, IsSymbolCharacter))
+      return Err("name: has a character other than letters, digits, '_', '.' and '$'");
     program_.kernels.push_back(std::move(name));
     return {};
   }
@@ -105,7 +106,7 @@ class ProgramReader {
     RETURN_IF_ERROR(reader_.Get("first_arg", step.first_arg));
     RETURN_IF_ERROR(reader_.Get("arg_count", step.arg_count));
     RETURN_IF_ERROR(reader_.Get("rows", rows));
-    // Checked before it becomes an enum of a byte.
+    // Checked before the conversion to an enum of one byte.
     if (rows > static_cast<uint32_t>(Rows::kQueryTiles)) return Err("rows: unknown kind {}", rows);
     step.rows = static_cast<Rows>(rows);
     RETURN_IF_ERROR(reader_.Get("row_grain", step.row_grain));
@@ -123,7 +124,7 @@ class ProgramReader {
     if (kind > static_cast<uint32_t>(ArgKind::kFile)) return Err("kind: unknown kind {}", kind);
     arg.kind = static_cast<ArgKind>(kind);
     RETURN_IF_ERROR(reader_.Get("zero", zero));
-    if (zero != 0) return Err("zero: {}", zero);
+    if (zero != 0) return Err("zero: {}, expected 0", zero);
     RETURN_IF_ERROR(reader_.Get("offset", arg.offset));
     RETURN_IF_ERROR(reader_.Get("offset_t", arg.offset_t));
     RETURN_IF_ERROR(reader_.Get("offset_b", arg.offset_b));
@@ -135,7 +136,7 @@ class ProgramReader {
   Program program_;
 };
 
-// All that can be said without the weights and the file.
+// The checks that need neither the weights nor the model file.
 Status ValidateAlone(const Program& program) {
   return ValidateProgram(program, program.weights_bytes, std::numeric_limits<int64_t>::max(),
                          program.context_length);

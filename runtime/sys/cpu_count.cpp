@@ -13,7 +13,7 @@
 namespace ggufc::runtime {
 namespace {
 
-constexpr int kMaxCpus = 1 << 16;  // more than Linux can be built for
+constexpr int kMaxCpus = 1 << 16;  // more than any build of Linux supports
 
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
@@ -30,14 +30,14 @@ std::optional<int64_t> ParseInteger(std::string_view text) {
   return value;
 }
 
-std::optional<int> Cores(std::optional<int64_t> quota, std::optional<int64_t> period) {
+std::optional<int> QuotaCores(std::optional<int64_t> quota, std::optional<int64_t> period) {
   if (!quota || !period || *quota <= 0 || *period <= 0) return std::nullopt;
   const int64_t cores = *quota / *period + (*quota % *period != 0);
   return static_cast<int>(std::min<int64_t>(cores, kMaxCpus));
 }
 
-// Files of the kernel: read to the end, their sizes say nothing. By system call, because a stream would put all of
-// the C++ library's locales into programs that link the runtime: a megabyte.
+// Reads a file of the kernel to its end, because the reported size is 0. Uses system calls, because a stream would link
+// all locales of the C++ library, a megabyte, into programs that use the runtime.
 std::optional<std::string> ReadFile(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
@@ -52,17 +52,17 @@ std::optional<std::string> ReadFile(const std::string& path) {
   return text;
 }
 
-void TakeMin(std::optional<int>& limit, std::optional<int> other) {
+void LowerTo(std::optional<int>& limit, std::optional<int> other) {
   if (other && (!limit || *other < *limit)) limit = other;
 }
 
-// The limit of one folder, whichever version it is.
+// The limit of one control group's folder, version 1 or 2.
 std::optional<int> FolderLimit(const std::string& folder) {
   std::optional<int> limit;
-  if (const auto text = ReadFile(folder + "/cpu.max")) TakeMin(limit, ParseCpuMax(*text));
+  if (const auto text = ReadFile(folder + "/cpu.max")) LowerTo(limit, ParseCpuMax(*text));
   const auto quota = ReadFile(folder + "/cpu.cfs_quota_us");
   const auto period = ReadFile(folder + "/cpu.cfs_period_us");
-  if (quota && period) TakeMin(limit, ParseCfsQuota(*quota, *period));
+  if (quota && period) LowerTo(limit, ParseCfsQuota(*quota, *period));
   return limit;
 }
 
@@ -77,7 +77,7 @@ bool HasCpuController(std::string_view controllers) {
 }
 
 int AffinityCount() {
-  // The kernel refuses a set smaller than its own, whose size is not told: try larger ones.
+  // The kernel refuses a set smaller than its own but does not report its size, so larger sets are tried.
   for (int cpus = 1024; cpus <= kMaxCpus; cpus *= 4) {
     cpu_set_t* const set = CPU_ALLOC(static_cast<size_t>(cpus));
     if (set == nullptr) break;
@@ -95,12 +95,12 @@ std::optional<int> ParseCpuMax(std::string_view text) {
   text = Trim(text);
   const size_t space = text.find(' ');
   if (space == std::string_view::npos) return std::nullopt;
-  return Cores(ParseInteger(text.substr(0, space)),
-               ParseInteger(text.substr(space + 1)));  // "max" is no integer
+  return QuotaCores(ParseInteger(text.substr(0, space)),
+                    ParseInteger(text.substr(space + 1)));  // "max" is not an integer: no limit
 }
 
 std::optional<int> ParseCfsQuota(std::string_view quota, std::string_view period) {
-  return Cores(ParseInteger(quota), ParseInteger(period));
+  return QuotaCores(ParseInteger(quota), ParseInteger(period));
 }
 
 std::optional<int> CgroupCpuLimit(std::string_view membership, const std::string& root) {
@@ -122,7 +122,7 @@ std::optional<int> CgroupCpuLimit(std::string_view membership, const std::string
     }
     for (std::string path(Trim(line.substr(second + 1)));; path.resize(path.rfind('/'))) {
       if (path == "/") path.clear();
-      TakeMin(limit, FolderLimit(mount + path));
+      LowerTo(limit, FolderLimit(mount + path));
       if (path.find('/') == std::string::npos) break;
     }
   }
@@ -132,7 +132,7 @@ std::optional<int> CgroupCpuLimit(std::string_view membership, const std::string
 int CpuCount() {
   std::optional<int> count = AffinityCount();
   if (const auto membership = ReadFile("/proc/self/cgroup")) {
-    TakeMin(count, CgroupCpuLimit(*membership, "/sys/fs/cgroup"));
+    LowerTo(count, CgroupCpuLimit(*membership, "/sys/fs/cgroup"));
   }
   return std::max(1, *count);
 }

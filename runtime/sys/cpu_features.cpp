@@ -10,35 +10,35 @@
 namespace ggufc::runtime {
 namespace {
 
-// Registers that the system must save at a task switch before their instructions may be used.
-enum class Saved : uint8_t { kAlways, kYmm, kZmm };
+// The registers that the system must save at a task switch for a feature to be usable.
+enum class SavedState : uint8_t { kAlways, kYmm, kZmm };
 
 struct Row {
   std::string_view name;
   uint32_t leaf, subleaf;
   uint32_t CpuidRegisters::* word;
   int bit;
-  Saved saved;
+  SavedState saved;
 };
 
 constexpr uint32_t kExtended = 0x80000000;
 
-// Sources: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. Never reordered: see CpuFeatures.
+// Sources: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. Rows are never reordered: see CpuFeatures.
 constexpr std::array kRows = {
-    Row{"popcnt", 1, 0, &CpuidRegisters::ecx, 23, Saved::kAlways},
-    Row{"movbe", 1, 0, &CpuidRegisters::ecx, 22, Saved::kAlways},
-    Row{"lzcnt", kExtended + 1, 0, &CpuidRegisters::ecx, 5, Saved::kAlways},
-    Row{"bmi", 7, 0, &CpuidRegisters::ebx, 3, Saved::kAlways},
-    Row{"bmi2", 7, 0, &CpuidRegisters::ebx, 8, Saved::kAlways},
-    Row{"fma", 1, 0, &CpuidRegisters::ecx, 12, Saved::kYmm},
-    Row{"f16c", 1, 0, &CpuidRegisters::ecx, 29, Saved::kYmm},
-    Row{"avx2", 7, 0, &CpuidRegisters::ebx, 5, Saved::kYmm},
-    Row{"avxvnni", 7, 1, &CpuidRegisters::eax, 4, Saved::kYmm},
-    Row{"avx512f", 7, 0, &CpuidRegisters::ebx, 16, Saved::kZmm},
-    Row{"avx512dq", 7, 0, &CpuidRegisters::ebx, 17, Saved::kZmm},
-    Row{"avx512bw", 7, 0, &CpuidRegisters::ebx, 30, Saved::kZmm},
-    Row{"avx512vl", 7, 0, &CpuidRegisters::ebx, 31, Saved::kZmm},
-    Row{"avx512vnni", 7, 0, &CpuidRegisters::ecx, 11, Saved::kZmm},
+    Row{"popcnt", 1, 0, &CpuidRegisters::ecx, 23, SavedState::kAlways},
+    Row{"movbe", 1, 0, &CpuidRegisters::ecx, 22, SavedState::kAlways},
+    Row{"lzcnt", kExtended + 1, 0, &CpuidRegisters::ecx, 5, SavedState::kAlways},
+    Row{"bmi", 7, 0, &CpuidRegisters::ebx, 3, SavedState::kAlways},
+    Row{"bmi2", 7, 0, &CpuidRegisters::ebx, 8, SavedState::kAlways},
+    Row{"fma", 1, 0, &CpuidRegisters::ecx, 12, SavedState::kYmm},
+    Row{"f16c", 1, 0, &CpuidRegisters::ecx, 29, SavedState::kYmm},
+    Row{"avx2", 7, 0, &CpuidRegisters::ebx, 5, SavedState::kYmm},
+    Row{"avxvnni", 7, 1, &CpuidRegisters::eax, 4, SavedState::kYmm},
+    Row{"avx512f", 7, 0, &CpuidRegisters::ebx, 16, SavedState::kZmm},
+    Row{"avx512dq", 7, 0, &CpuidRegisters::ebx, 17, SavedState::kZmm},
+    Row{"avx512bw", 7, 0, &CpuidRegisters::ebx, 30, SavedState::kZmm},
+    Row{"avx512vl", 7, 0, &CpuidRegisters::ebx, 31, SavedState::kZmm},
+    Row{"avx512vnni", 7, 0, &CpuidRegisters::ecx, 11, SavedState::kZmm},
 };
 static_assert(kRows.size() <= 64);
 
@@ -48,7 +48,7 @@ constexpr auto kNames = [] {
   return names;
 }();
 
-constexpr uint32_t kOsXsave = uint32_t{1} << 27;  // leaf 1, ecx: XGETBV may be used
+constexpr uint32_t kOsXsave = uint32_t{1} << 27;  // leaf 1, ecx: XGETBV is enabled
 constexpr uint32_t kAvx = uint32_t{1} << 28;      // leaf 1, ecx
 constexpr uint64_t kYmmState = 0x06;              // XCR0: xmm, upper halves of ymm
 constexpr uint64_t kZmmState = 0xe6;              // and mask registers, upper halves of zmm, zmm16 to 31
@@ -59,7 +59,7 @@ std::span<const std::string_view> CpuFeatureNames() { return kNames; }
 
 CpuFeatures DecodeCpuFeatures(const std::function<CpuidRegisters(uint32_t leaf, uint32_t subleaf)>& cpuid,
                               const std::function<uint64_t()>& xcr0) {
-  // A leaf or subleaf that the CPU does not have answers with the data of another one.
+  // For a leaf or subleaf that the CPU does not have, CPUID returns the data of another one.
   const uint32_t last_leaf = cpuid(0, 0).eax;
   const uint32_t last_extended = cpuid(kExtended, 0).eax;
   const uint32_t last_subleaf_of_7 = last_leaf >= 7 ? cpuid(7, 0).eax : 0;
@@ -69,8 +69,8 @@ CpuFeatures DecodeCpuFeatures(const std::function<CpuidRegisters(uint32_t leaf, 
   };
   const uint32_t leaf1 = last_leaf >= 1 ? cpuid(1, 0).ecx : 0;
   const uint64_t state = (leaf1 & (kOsXsave | kAvx)) == (kOsXsave | kAvx) ? xcr0() : 0;
-  const auto saves = [&](Saved saved) {
-    const uint64_t needed = saved == Saved::kZmm ? kZmmState : saved == Saved::kYmm ? kYmmState : 0;
+  const auto saves = [&](SavedState saved) {
+    const uint64_t needed = saved == SavedState::kZmm ? kZmmState : saved == SavedState::kYmm ? kYmmState : 0;
     return (state & needed) == needed;
   };
 
@@ -90,7 +90,7 @@ CpuFeatures HostCpuFeatures() {
     uint32_t leaf = 0, subleaf = 0;
     CpuidRegisters registers;
   };
-  // Each leaf is asked once: a virtual machine leaves its guest for every CPUID.
+  // Each leaf is read once, because each CPUID is a virtual machine exit.
   std::array<Answer, 8> answers;
   size_t count = 0;
   const auto cpuid = [&](uint32_t leaf, uint32_t subleaf) {
@@ -104,7 +104,7 @@ CpuFeatures HostCpuFeatures() {
   };
   const auto xcr0 = [] {
     uint32_t low = 0, high = 0;
-    // The intrinsic would need code generation for XSAVE.
+    // The intrinsic needs compilation with XSAVE enabled.
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return uint64_t{high} << 32 | low;
   };
@@ -123,7 +123,7 @@ Result<CpuFeatures> ParseCpuFeatures(std::string_view list) {
     if (name.starts_with('+')) name.remove_prefix(1);
     size_t bit = 0;
     while (bit < kNames.size() && kNames[bit] != name) ++bit;
-    if (bit == kNames.size()) return Err("CPU feature '{}' is not known", name);
+    if (bit == kNames.size()) return Err("unknown CPU feature '{}'", name);
     features |= CpuFeatures{1} << bit;
   }
   return features;

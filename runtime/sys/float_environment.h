@@ -1,12 +1,12 @@
-// The float environment that results are computed in.
+// The floating-point environment in which results are computed.
 #pragma once
 
 #include <cfenv>
 
 namespace ggufc::runtime {
 
-// A program that embeds us may run with flushed denormals or another rounding mode; what is computed must not depend on
-// it, and the program gets it back.
+// Sets the default floating-point environment, and restores the caller's in the destructor. A program that embeds ggufc
+// may flush denormals or use another rounding mode; results must not depend on that.
 class DefaultFloatEnvironment {
  public:
   DefaultFloatEnvironment() {

@@ -8,15 +8,15 @@
 namespace ggufc::runtime {
 namespace {
 
-// A fact about the process, like its identifier. Written by the only thread of a new child.
+// A property of the process, like its identifier. Written only by the only thread of a new child.
 std::atomic<uint64_t> fork_count{0};
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
 }  // namespace
 
 Status WatchForks() {
-  // Once is enough, twice does no harm, and a failure may pass. Handlers of a shared library are taken back when it is
-  // unloaded.
+  // One handler is enough and two are harmless. After a failure the next call tries again. The handlers of a shared
+  // library are removed when it is unloaded.
   static std::atomic<bool> watching{false};
   if (watching.load(std::memory_order_acquire)) return {};
   const int error =

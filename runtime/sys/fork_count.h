@@ -1,6 +1,6 @@
-// Tells a process from the copy of it that fork makes: what belongs to threads, and locks that they may hold, exist
-// in the copy without the threads. Who owns such things notes the count when it makes them and makes them anew when
-// the count has changed.
+// Detects that this process is a fork of the one that created an object. In the child, locks and data of the parent's
+// threads exist without the threads. An owner of such objects records the count when it creates them, and creates new
+// ones when the count has changed.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace ggufc::runtime {
 
-// From now on ForkCount() is kept; again is fine. It fails where the system has no memory left for it.
+// Starts the count of forks. May be called again. Fails if the system is out of memory.
 Status WatchForks();
 
-// Rises by one in the child of each fork, before fork returns there; the parent's stays. A load of an atomic. (A
-// process identifier would not do: a later descendant may get the same one.)
+// Grows by one in the child of each fork, before fork returns there, and does not change in the parent. Costs one load.
+// A process identifier is not enough, because a later descendant may get the same one.
 uint64_t ForkCount();
 
 }  // namespace ggufc::runtime

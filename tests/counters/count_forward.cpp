@@ -1,12 +1,11 @@
 // The program whose instructions counters.instructions counts.
 //
 //   count_forward prepare DIR   writes a synthetic model and its object code for each activation mode
-//   count_forward run DIR MODE  loads them and embeds one text of 64 tokens, twice: the second time, with
-//                               everything linked and every page touched, within CountedForward
+//   count_forward run DIR MODE  loads them and embeds one text of 64 tokens twice; the second time, with everything
+//                               linked and every page touched, in CountedForward
 //
-// Two processes, because the first is LLVM's work and the second runs under valgrind. The model has the
-// shapes of EmbeddingGemma 300M and two layers; target avx2 is what valgrind can run (it knows no AVX-512 and
-// no AVX-VNNI).
+// There are two processes, because only the second runs under valgrind, without LLVM's work. The model has the shapes
+// of EmbeddingGemma 300M and two layers. The target is avx2, because valgrind runs neither AVX-512 nor AVX-VNNI.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -18,7 +17,7 @@
 
 using namespace ggufc;
 
-// What `valgrind --toggle-collect` names; hence plain and never inlined.
+// Named in `valgrind --toggle-collect`, so it has C linkage and is not inlined.
 extern "C" __attribute__((noinline)) void CountedForward(runtime::Embedder* embedder, const int32_t* ids,
                                                          int32_t tokens, float* out, bool* good) {
   *good = embedder->Run({ids, static_cast<size_t>(tokens)}, {&tokens, 1}, out).has_value();
@@ -56,7 +55,7 @@ Status Prepare(const std::string& dir) {
   return {};
 }
 
-// driver::Compile, with the object that Prepare wrote in the place of code generation.
+// Like driver::CompileProgram, with the object that Prepare wrote instead of code generation.
 Result<driver::CompiledProgram> Compiled(const driver::SourceModel& model, const std::string& dir,
                                          std::string_view mode) {
   ASSIGN_OR_RETURN(const driver::CompileOptions options, Options(mode));

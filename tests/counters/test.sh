@@ -1,10 +1,10 @@
 #!/bin/bash
 # tests/counters/test.sh PROGRAM BASELINE DIR
 #
-# The test counters.instructions: instructions per token of a forward pass, counted by callgrind, against
-# BASELINE. Times scatter by 10 % on a shared machine; this number does not scatter at all, so that a lost
-# optimisation, a spill in a micro-kernel or a loop done twice shows although nobody measures. Fails on a
-# growth of more than 5 %. BLESS=1 rewrites BASELINE. Exit status 77: skipped, no valgrind here (or no AVX2).
+# The test counters.instructions: compares the instructions per token of a forward pass, counted by callgrind, with BASELINE.
+# Times vary by 10 % on a shared machine. The count does not vary, so it shows a lost optimisation, a spill in a micro-kernel
+# or a loop that runs twice. Fails if the count grew by more than 5 %. BLESS=1 rewrites BASELINE. Exit status 77: skipped, no
+# valgrind on this machine (or no AVX2).
 set -euo pipefail
 program=$1 baseline=$2 dir=$3
 limit_percent=5
@@ -52,10 +52,10 @@ for mode in i16 i7; do
     "($(awk -v a="$now" -v b="$before" 'BEGIN { printf "%+.2f", 100 * (a - b) / b }') %)"
   if [ $((now * 100)) -gt $((before * (100 + limit_percent))) ]; then
     echo "FAILED: more than $limit_percent % above the baseline."
-    echo "Where they go: callgrind_annotate $dir/$mode.callgrind"
+    echo "To see the functions that execute them: callgrind_annotate $dir/$mode.callgrind"
     failed=1
   elif [ $((now * (100 + limit_percent))) -lt $((before * 100)) ]; then
-    echo "note: more than $limit_percent % below the baseline; BLESS=1 keeps the gain"
+    echo "note: more than $limit_percent % below the baseline; BLESS=1 makes it the baseline"
   fi
 done
 if [ "${BLESS:-}" = 1 ]; then
@@ -64,6 +64,6 @@ if [ "${BLESS:-}" = 1 ]; then
   echo "blessed $baseline:"
   printf '%s\n' "${blessed[@]}"
 elif [ $failed = 1 ]; then
-  echo 'If the growth is meant, and has been measured to be worth it: BLESS=1 ctest -R counters.instructions'
+  echo 'If the growth is intended and measurements justify it: BLESS=1 ctest -R counters.instructions'
 fi
 exit $failed

@@ -8,8 +8,7 @@
 namespace ggufc::emulator {
 namespace {
 
-// One description of the format for both directions: Visit(archive, value) writes or reads value's parts in
-// order.
+// The format is described once for both directions: Visit(archive, value) writes or reads the fields of value in order.
 class Writer {
  public:
   template <typename T>

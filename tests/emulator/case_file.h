@@ -1,7 +1,7 @@
-// A compiled model with inputs and the outputs they must give, as one flat file: written by make_cases on the
-// machine that compiles, read by emulator_program on the machine that runs. Both belong to one build, so
-// plain data goes into the file as it lies in memory. The code itself is not here: it is linked into
-// emulator_program, under the symbols that Program::kernels names.
+// A file of compiled models with inputs and expected outputs. make_cases writes it on the machine that compiles;
+// emulator_program reads it on the machine that runs. Both belong to one build, so plain data has the same layout in
+// the file and in memory. The code is not in the file: it is linked into emulator_program, under the symbols in
+// Program::kernels.
 #pragma once
 
 #include <cstdint>

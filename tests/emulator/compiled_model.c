@@ -1,9 +1,9 @@
-/* An ahead-of-time model with its weights inside, on the CPU that this finds itself on.
+/* Runs an ahead-of-time model with embedded weights on this CPU.
  *
- *   compiled_model EXPECTED    verifies the model, embeds three sequences one by one and all together, and compares all bits
- *                              with EXPECTED, what `ggufc embed --format npy` gave for kSequences on another machine
+ *   compiled_model EXPECTED    verifies the model, embeds three sequences one by one and in one batch, and compares all bits
+ *                              with EXPECTED, the output of `ggufc embed --format npy` on another machine
  *
- * Exit status: 0 all equal, 1 not, 3 this CPU runs no target of the model. */
+ * Exit status: 0 equal, 1 different, 3 the model has no code for this CPU. */
 #include <ggufc/ggufc.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "compiled_model_avx512vnni.h"
 
 enum { kSequences = 3, kDims = COMPILED_MODEL_AVX512VNNI_DIMS, kNpyHeader = 128 };
-/* As in CMakeLists.txt. */
+/* The same as in CMakeLists.txt. */
 static const int32_t kIds[] = {2, 1, 2, 300, 301, 9, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 1};
 static const size_t kLengths[kSequences] = {2, 5, 18};
 
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
     puts("the vectors differ");
     return 1;
   }
-  printf("compiled for %s: %zu golden vectors and %d others, same bits\n", ggufc_target(model), verified, kSequences);
+  printf("compiled for %s: %zu golden vectors and %d others have the expected bits\n", ggufc_target(model), verified, kSequences);
   ggufc_close(model);
   return 0;
 }

@@ -1,9 +1,8 @@
-// Runs ahead-of-time compiled models on the CPU it finds itself on, real or emulated, and compares every bit
-// of their outputs with what the machine that compiled them computed. Contains no compiler: the runtime and
-// the objects alone.
+// Runs ahead-of-time compiled models on this CPU, real or emulated, and compares every bit of their outputs with those
+// computed by the machine that compiled them. Contains only the runtime and the objects, no compiler.
 //
-//   emulator_program CASES      prints "N cases, 0 mismatches" and exits with 0, or says what differs and
-//   exits with 1
+//   emulator_program CASES      prints "N cases, 0 mismatches" and exits with 0, or prints the differences and exits
+//                               with 1
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -30,7 +29,7 @@ Result<std::vector<runtime::KernelFn>> FindKernels(const runtime::Program& progr
   return functions;
 }
 
-// The first float that differs, or nothing.
+// The error names the first float that differs.
 Status CompareBits(const Batch& batch, const std::vector<float>& outputs, int64_t dims) {
   size_t differing = 0;
   size_t first = outputs.size();

@@ -1,6 +1,6 @@
-// PID 1 of the emulated machine. Runs, in /t, the command in /args (words end in NUL), copies its stdout and
-// stderr to LPT1 (a file of the host), writes its exit status to LPT2, and powers off. There is nobody to
-// report a failure to: without a status on LPT2, run.sh prints the console.
+// PID 1 of the emulated machine. Runs the command in /args (words end in NUL) in the folder /t, copies its stdout and
+// stderr to LPT1 (a file of the host), writes its exit status to LPT2, and powers off. Its own failures go to the
+// console, which run.sh prints if there is no status on LPT2.
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +30,8 @@ static int RunChild(char** argv, int out) {
   dup2(out, 1);
   dup2(out, 2);
   for (int fd = 3; fd < 16; ++fd) close(fd);
-  // LD_BIND_NOW: glibc's lazy binding saves the vector registers with xsavec, in a buffer whose size it takes
-  // from a CPUID leaf that Bochs 2.7 fills inconsistently: a first call through the PLT can end in SIGSEGV.
+  // LD_BIND_NOW: glibc's lazy binding saves the vector registers with xsavec, to a buffer whose size comes from a CPUID
+  // leaf that Bochs 2.7 fills inconsistently. A first call through the PLT can end in SIGSEGV.
   char* env[] = {"PATH=/t", "HOME=/tmp", "TMPDIR=/tmp", "LD_BIND_NOW=1", NULL};
   if (chdir("/t") == 0) execve(argv[0], argv, env);
   perror(argv[0]);

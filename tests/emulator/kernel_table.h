@@ -1,5 +1,4 @@
-// The generated code that is linked into emulator_program. make_cases writes the table's definition next to
-// the objects.
+// The table of generated code that is linked into emulator_program. make_cases writes its definition.
 #pragma once
 
 #include <span>

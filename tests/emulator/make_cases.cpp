@@ -1,5 +1,6 @@
-// make_cases DATA OUT: compiles the tiny golden models for avx512vnni, computes on this machine, with generic code, what
-// they must give, and writes what emulator_program is made of: OUT/cases.bin, OUT/kernel_table.cpp and one object a case.
+// make_cases DATA OUT: compiles the tiny golden models for avx512vnni, computes the expected outputs on this machine
+// with generic code, and writes the inputs of emulator_program: OUT/cases.bin, OUT/kernel_table.cpp and one object per
+// case.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,7 +27,8 @@ constexpr Source kSources[] = {
     {"f32", "tiny-f32.gguf", ir::Scalar::kQ16},
 };
 
-// Every register tile height up to 12 and more than one row block: 60 tokens are five tiles of 12 in two blocks.
+// Covers every height of a register tile up to 12, and more than one row block: 60 tokens are five tiles of 12 in two
+// row blocks.
 std::vector<std::vector<int32_t>> Lengths() { return {{1}, {2, 3, 5}, {7, 4, 6}, {9, 8}, {10, 11}, {60}}; }
 
 Status WriteFile(const std::string& path, const void* data, size_t size) {

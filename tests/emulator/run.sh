@@ -1,17 +1,17 @@
 #!/bin/bash
 # tests/emulator/run.sh -d DIR [-c CPU] [-m MIB] [-t SECONDS] [-f PATH]... PROGRAM [ARG...]
 #
-# Runs an x86-64 Linux program on an emulated CPU with AVX-512 F/BW/DQ/VL/VNNI: Bochs with Debian's kernel, loaded straight
-# into guest memory by a small boot ROM (no BIOS, no boot loader, no disk), the program as the initramfs. Prints the
-# program's output (stdout and stderr merged) and exits with its status: 128+N when signal N killed it, 125 when the
-# emulator or the kernel failed or the time was up. A boot takes 10 s. Inside, some 70 M simple instructions a second.
-#   -d DIR      where setup.sh put the kernel, the ROM and PID 1
+# Runs an x86-64 Linux program on an emulated CPU with AVX-512 F/BW/DQ/VL/VNNI. Bochs runs Debian's kernel, which a small boot
+# ROM starts from guest memory (no BIOS, no boot loader, no disk), with the program in the initramfs. Prints the program's
+# output (stdout and stderr merged) and exits with its status: 128+N if signal N killed it, 125 if the emulator or the kernel
+# failed or the time limit was reached. A boot takes 10 s. The guest runs about 70 M simple instructions per second.
+#   -d DIR      the folder with the kernel, the ROM and PID 1 that setup.sh made
 #   -c CPU      corei7_icelake_u (default), corei7_skylake_x (AVX-512 without VNNI), corei7_haswell_4770 (AVX2)
 #   -f PATH     file or directory copied into the program's working directory (repeatable)
 #   -m MIB      guest memory (default: 512 plus three times the files)
 #   -t SECONDS  time limit (default 300)
 #
-# Faults of Bochs 2.7, so that nobody hunts them in our code: vcvtudq2ps and relatives are 1 ulp low for inputs of 2^31
+# Known bugs of Bochs 2.7, not of ggufc: vcvtudq2ps and similar are 1 ulp low for inputs of 2^31
 # and more; vpbroadcastb zmm{k}, m8 is wrong; masked vpmovzx*/vpmovsx*, vcvtph2ps and vpexpandd fault when masked-off
 # lanes touch an unmapped page.
 set -Eeuo pipefail
@@ -47,8 +47,8 @@ printf '%s\0' "./${program##*/}" "$@" > "$work/root/args"
 cd "$work"
 (cd root && find . | cpio -o -H newc --quiet) > initrd
 ln -s "$dir/vmlinuz" "$dir/rom.bin" .
-# clearcpuid: xsavec, xsaves, pku, ospke (Bochs's CPUID leaf 0xd is inconsistent with them), fsrm (Bochs leaves
-# fast strings off in MISC_ENABLE; Linux 6.1 then breaks its own memmove). initcall_blacklist: saves boot time.
+# clearcpuid disables xsavec, xsaves, pku and ospke (Bochs's CPUID leaf 0xd is inconsistent with them) and fsrm (Bochs leaves
+# fast strings off in MISC_ENABLE, with which memmove of Linux 6.1 fails). initcall_blacklist saves boot time.
 printf %s 'quiet console=ttyS0,115200 panic=-1 nokaslr mitigations=off acpi=off pci=off cryptomgr.notests' \
   ' clearcpuid=321,323,515,516,580 initcall_blacklist=x509_key_init,load_system_certificate_list,' \
   'trace_eval_init,ftrace_check_for_weak_functions' > cmdline

@@ -1,7 +1,7 @@
-// Proves that the emulated CPU is what the other programs of this folder take it for. Without arguments: that
-// AVX-512 VNNI arithmetic is right: vpdpbusd, vpdpwssd and a block's epilogue (f16 scales, convert, fma)
-// against plain loops. `illegal`: executes one vpdpbusd on zmm, which must end in SIGILL (status 132) on a
-// CPU without it. Links nothing but libc, statically.
+// Checks that the emulated CPU has the features that the other programs of this folder assume. Without arguments:
+// compares AVX-512 VNNI arithmetic (vpdpbusd, vpdpwssd, and the scaling of a block: f16 scales, convert, fma) with
+// plain loops. With `illegal`: executes one vpdpbusd on zmm, which must end in SIGILL (status 132) on a CPU without it.
+// Links only libc, statically.
 #include <immintrin.h>
 #include <math.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@ AVX512 static void DotBytes(const uint8_t* a, const int8_t* w, int32_t* sums) {
   _mm512_storeu_si512(sums, acc);
 }
 
-// The form of a micro-kernel: one group of four activations broadcast from memory.
+// As in a micro-kernel: one group of four activations is broadcast from memory.
 AVX512 static void DotBroadcast(const uint8_t* a, const int8_t* w, int32_t* sums) {
   int32_t group;
   memcpy(&group, a, sizeof group);
@@ -38,7 +38,7 @@ AVX512 static void DotWords(const int16_t* a, const int16_t* w, int32_t* sums) {
   _mm512_storeu_si512(sums, acc);
 }
 
-// sums = fma(float(ints), scale from f16, sums): a block's epilogue.
+// The scaling of a block: sums = fma(float(ints), scale from f16, sums).
 AVX512 static void Epilogue(const int32_t* ints, const uint16_t* scales, float* sums) {
   __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)scales));
   __m512 value = _mm512_cvtepi32_ps(_mm512_loadu_si512(ints));

@@ -1,15 +1,16 @@
 #!/bin/bash
 # tests/emulator/setup.sh DIR
 #
-# Makes in DIR what run.sh boots: Debian's cloud kernel, a boot ROM and PID 1. Does nothing when they are there. Needs the
-# packages that scripts/bootstrap.sh installs (bochs bochs-term bochsbios vgabios cpio binutils gcc libc6-dev) and, the
-# first time, Debian's package server for the kernel (11 MB). No root. Exit status 77: something of that is missing, said on stderr.
+# Makes the files in DIR that run.sh boots: Debian's cloud kernel, a boot ROM and PID 1. Does nothing if they exist. Needs the
+# packages that scripts/bootstrap.sh installs (bochs bochs-term bochsbios vgabios cpio binutils gcc libc6-dev) and, the first
+# time, Debian's package server for the kernel (11 MB). Does not need root. Exit status 77: a requirement is missing; stderr
+# names it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=${1:?usage: setup.sh DIR}
 mkdir -p "$dir"
 cd "$dir"
-# Two test runs may share the folder.
+# Concurrent test runs may share the folder.
 exec 9> lock
 flock 9
 
@@ -24,7 +25,7 @@ if [ ! -s vmlinuz ]; then
   package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ { print $2; exit }')
   [ -n "$package" ] || unavailable "apt knows no linux-image-cloud-amd64 (Debian's kernel; try: apt-get update)"
   rm -rf deb && mkdir deb
-  # The sandbox user of apt cannot write into a folder of ours; the download is verified all the same.
+  # apt's sandbox user cannot write to this folder. The download is still verified.
   (cd deb && apt-get -qq -o APT::Sandbox::User=root -o Acquire::http::Timeout=20 download "$package" </dev/null >&2) ||
     unavailable "cannot download $package"
   dpkg-deb --fsys-tarfile deb/*.deb | tar -xO --wildcards './boot/vmlinuz-*' > vmlinuz.part

@@ -1,10 +1,10 @@
 #!/bin/bash
 # tests/emulator/test.sh DIR SELF_CHECK [PROGRAM CASES [COMPILED_MODEL EXPECTED]]
 #
-# The test emulator.avx512. DIR: where the emulator's parts are or will be made. First the emulator itself: an AVX-512
-# VNNI instruction must end with SIGILL on the emulated AVX2 CPU, and compute what plain loops compute on the emulated
-# AVX-512 VNNI CPU. Then PROGRAM, with the compiled models in CASES. Then COMPILED_MODEL, which was compiled ahead of time
-# for that CPU alone: it must compute what is EXPECTED there, and say what is missing (status 3) on the AVX2 CPU. Exit
+# The test emulator.avx512. DIR is the folder of the emulator's files, which setup.sh makes. The test first checks the
+# emulator: an AVX-512 VNNI instruction must end in SIGILL on the emulated AVX2 CPU, and give the results of plain loops on
+# the emulated AVX-512 VNNI CPU. Then it runs PROGRAM with the compiled models in CASES. Then it runs COMPILED_MODEL, compiled
+# ahead of time for the AVX-512 VNNI CPU only: it must compute EXPECTED there, and exit with status 3 on the AVX2 CPU. Exit
 # status 77: skipped, no emulator on this machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# cmake.sh PREFIX WORK_FOLDER: find_package and ggufc_add_model in a project of others (consumer/), with each generator that is
-# here: built, installed, rebuilt when the model has changed and not when nothing has. And pkg-config.
+# cmake.sh PREFIX WORK_FOLDER: find_package and ggufc_add_model in the project consumer/, with each installed generator. Builds,
+# installs, rebuilds after a change of the model, and checks that nothing is rebuilt without a change. Also checks pkg-config.
 set -euo pipefail
 prefix=$1 work=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ fail() { echo "$*"; exit 1; }
 embed() { "$prefix/bin/ggufc" embed "$1" --format text "The cat sleeps." "${@:2}"; }
 
 for generator in Ninja 'Unix Makefiles'; do
-  command -v "$([ "$generator" = Ninja ] && echo ninja || echo make)" >/dev/null || { echo "not here: $generator"; continue; }
+  command -v "$([ "$generator" = Ninja ] && echo ninja || echo make)" >/dev/null || { echo "not installed: $generator"; continue; }
   rm -rf build installed
   cp "$data/tiny-q8_0.gguf" model.gguf
   cmake -G "$generator" -S "$here/consumer" -B build -DMODEL="$work/model.gguf" -DSOURCE="$here/embed.c" \
@@ -21,7 +21,7 @@ for generator in Ninja 'Unix Makefiles'; do
   cmake --build build >>log
   diff <(embed model.gguf --target generic --dims 8) <(build/sidecar/with_sidecar "The cat sleeps.")
   diff <(embed model.gguf --activations i8) <(build/program/with_embedded "The cat sleeps.")
-  [ ! -e build/embedded/model.weights ] || fail "embedded weights have a sidecar"
+  [ ! -e build/embedded/model.weights ] || fail "a model with embedded weights has a sidecar too"
 
   cmake --install build --prefix installed >>log
   diff <(embed model.gguf --dims 8) <(installed/bin/with_sidecar "The cat sleeps.")
@@ -29,14 +29,14 @@ for generator in Ninja 'Unix Makefiles'; do
   stamp() { stat -c %Y.%y build/sidecar/* build/embedded/* build/program/with_embedded; }
   before=$(stamp)
   cmake --build build >>log
-  [ "$(stamp)" = "$before" ] || fail "$generator: built again though nothing has changed"
+  [ "$(stamp)" = "$before" ] || fail "$generator: rebuilt without a change"
   cp "$data/tiny-f32.gguf" model.gguf
   cmake --build build >>log
   diff <(embed model.gguf --dims 8) <(build/sidecar/with_sidecar "The cat sleeps.")
   diff <(embed model.gguf) <(build/program/with_embedded "The cat sleeps.")
 done
 
-# Mistakes in the call are found when the project is configured.
+# Wrong arguments are errors at configure time.
 wrong() {
   local message=$1
   shift
@@ -53,11 +53,11 @@ wrong "what are '--dims'?" m m.gguf --dims
 if command -v pkg-config >/dev/null; then
   export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
   "$prefix/bin/ggufc" compile "$data/tiny-q8_0.gguf" -o model
-  # shellcheck disable=SC2046  # flags are words
+  # shellcheck disable=SC2046  # the flags must be split into words
   "$CC" "$here/embed.c" -I. model.o $(pkg-config --cflags --libs ggufc-runtime) -o program
   diff <(embed "$data/tiny-q8_0.gguf") <(./program "The cat sleeps.")
   version=$("$prefix/bin/ggufc" --version | awk '{ print $2 }')
   [ "$(pkg-config --modversion ggufc-runtime)" = "$version" ] || fail "pkg-config has another version than $version"
 else
-  echo "not here: pkg-config"
+  echo "not installed: pkg-config"
 fi

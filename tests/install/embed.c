@@ -1,4 +1,4 @@
-/* Prints the vectors of the texts in argv as `ggufc embed --format text` does, so that the two can be compared. */
+/* Prints the vectors of the texts in argv in the format of `ggufc embed --format text`, for comparison with it. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# install.sh BUILD_FOLDER WORK_FOLDER CONFIG: installs with --prefix and with DESTDIR and compares the two; then moves the
-# first, so that whatever remembers where it was installed fails in the tests that use it.
+# install.sh BUILD_FOLDER WORK_FOLDER CONFIG: installs with --prefix and with DESTDIR and compares the two. Then moves the first
+# installation, so that files that contain its path fail in the tests that use them.
 set -euo pipefail
 build=$1 work=$2 config=$3
 rm -rf "$work/first" "$work/prefix" "$work/dest"
@@ -18,8 +18,8 @@ for file in bin/ggufc bin/ggufc-opt include/ggufc/ggufc.h include/ggufc/ggufc.hp
   share/doc/ggufc/docs/decisions.md; do
   [ -s "$work/prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
-# Text files that name the folder they were built or installed in would be wrong elsewhere.
+# Text files with the path of the build or of the prefix would be wrong after a move.
 if grep -rIlF -e "$build" -e "$work" "$work/prefix"; then
-  echo "these name the build or the first prefix"
+  echo "the files above contain the path of the build folder or of the prefix"
   exit 1
 fi

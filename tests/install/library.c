@@ -1,4 +1,5 @@
-/* Prints the vectors of texts as `ggufc embed --format text` does: MODEL TEXT... With the compiler as a library. */
+/* library MODEL TEXT...: compiles MODEL with the compiler library and prints the vectors of the texts in the format of
+ * `ggufc embed --format text`. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,7 +1,6 @@
 #!/bin/bash
-# link.sh PREFIX WORK_FOLDER: a C program, a C++ program and a shared library over an ahead-of-time model, by every compiler
-# that is here and in every way of linking that it knows. Each program must print the vectors of `ggufc embed`, digit for
-# digit.
+# link.sh PREFIX WORK_FOLDER: links a C program, a C++ program and a shared library with an ahead-of-time model, by every
+# installed compiler and with all common linker options. Each program must print the vectors of `ggufc embed`, digit for digit.
 set -euo pipefail
 prefix=$1 work=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +18,7 @@ texts=('The cat sleeps.' 'A cat is asleep, naïvely 🐈.' 'x')
 library=$prefix/lib/libggufc_runtime.a
 count=0
 failed=0
-# build_and_run COMPILER [OPTION...]: the options follow the source, so that libraries among them are found.
+# build_and_run COMPILER [OPTION...]: the options include the source, which must come before the libraries.
 build_and_run() {
   local compiler=$1
   shift
@@ -31,8 +30,9 @@ build_and_run() {
   fi
   count=$((count + 1))
 }
-# The runtime of a sanitizer or a static C library may be missing: then the compiler cannot link an empty program either.
-can() { echo 'int main(void) { return 0; }' | "$@" -x c - -o empty 2>/dev/null && ./empty; }
+# can_link COMPILER [OPTION...]: whether the compiler can link and run an empty program with these options. It cannot if the
+# runtime of a sanitizer or a static C library is not installed.
+can_link() { echo 'int main(void) { return 0; }' | "$@" -x c - -o empty 2>/dev/null && ./empty; }
 
 compilers=("$CC")
 for other in gcc clang clang-19; do
@@ -42,14 +42,14 @@ done
 for compiler in "${compilers[@]}"; do
   for options in '' '-static' '-static-pie -fPIE' '-no-pie' '-O2 -flto' '-Wl,--gc-sections,-z,now,-z,relro' \
     '-fuse-ld=gold' '-fuse-ld=lld' '-fsanitize=address' '-fsanitize=undefined' '-fsanitize=thread'; do
-    # shellcheck disable=SC2086  # options are words
-    if can $compiler $options; then
+    # shellcheck disable=SC2086  # the options must be split into words
+    if can_link $compiler $options; then
       build_and_run "$compiler" $options "$here/embed.c" model.o "$library" -lm -lpthread
     else
-      echo "not here: $compiler $options"
+      echo "not installed: $compiler $options"
     fi
   done
-  # The model and the runtime in a shared library, used by a program that knows only the library.
+  # The model and the runtime in a shared library, and a program linked with only that library.
   $compiler -shared -Wl,-z,text,-z,defs -Wl,-soname,libmodel.so model.o -Wl,--whole-archive "$library" -Wl,--no-whole-archive \
     -lm -lpthread -o libmodel.so
   build_and_run "$compiler" "$here/embed.c" -L. -lmodel "-Wl,-rpath,$work"
@@ -69,5 +69,5 @@ for compiler in "$CXX" g++ clang++-19; do
   done
 done
 echo "$count programs linked and run"
-[ $count -ge 12 ] || { echo "too few"; failed=1; }
+[ $count -ge 12 ] || { echo "expected at least 12 programs"; failed=1; }
 exit $failed

@@ -1,5 +1,5 @@
-// A C++ program has a C++ library of its own beside the one inside libggufc_runtime.a. Exceptions are thrown and caught
-// in both, at the same time, in many threads; neither may see the other's.
+// A C++ program has its own C++ library, and libggufc_runtime.a contains another copy. Exceptions are thrown and caught
+// in both at the same time, in many threads. Neither copy may affect the other.
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -22,7 +22,7 @@ void Expect(bool good, const char* what) {
   std::_Exit(1);
 }
 
-// An exception of ours is on its way while the library works.
+// Calls the library while an exception of the program is in flight.
 struct CallsInDestructor {
   ggufc_model* model;
   ~CallsInDestructor() {
@@ -39,11 +39,11 @@ struct CallsInDestructor {
 void Unwind(ggufc_model* model, int i) {
   try {
     const CallsInDestructor calls{model};
-    std::ostringstream text;  // streams and locales: the parts that the other copy does without
+    std::ostringstream text;  // streams and locales: the library's copy does not contain these
     text << "number " << i;
     throw std::runtime_error(text.str());
   } catch (const std::runtime_error& error) {
-    Expect(error.what() == "number " + std::to_string(i), "our own exception");
+    Expect(error.what() == "number " + std::to_string(i), "the exception of the program has another text");
   }
 }
 
@@ -60,12 +60,12 @@ int main() {
   }
   for (std::thread& thread : threads) thread.join();
 
-  // std::bad_alloc inside the library becomes a status; here it stays what it is.
+  // std::bad_alloc in the library becomes a status. In the program it remains an exception.
   const std::string text(size_t{64} << 20, 'a');
   rlimit before{};
   Expect(getrlimit(RLIMIT_AS, &before) == 0, "getrlimit");
   rlimit little = before;
-  little.rlim_cur = rlim_t{1} << 20;  // below what is in use: nothing can be had from the system
+  little.rlim_cur = rlim_t{1} << 20;  // below the memory in use, so that every new allocation fails
   size_t count = 0;
   Expect(setrlimit(RLIMIT_AS, &little) == 0, "setrlimit");
   const ggufc_status status = ggufc_tokenize(model, text.data(), text.size(), nullptr, nullptr, 0, &count);

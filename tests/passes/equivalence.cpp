@@ -1,12 +1,12 @@
-// How much a pass may change a result. u = 2^-24 is f32's unit roundoff; error_bound.h derives what follows from it.
+// The bounds on the change of a result by a pass, which error_bound.h derives from these roundings:
 //
-//   bits      Passes that only move arithmetic about: merge-linears, fuse, assign-layouts; parallelize, plan-memory and
+//   none      Passes that only reorder arithmetic: merge-linears, fuse, assign-layouts; parallelize, plan-memory and
 //             simplify; quantize-activations on float weights.
 //   folded    fold-scales and rope-tables round a gain or a table entry to f32 once.
-//   rounded   tile goes from double to f32.
-//   quantized quantize-activations: a value of a block is off by up to half a step of amax / QMAX, and so is what an
-//             attention of 16-bit dots multiplies. Behind that a difference of any size can flip a rounding, so the
-//             later passes get this bound too, unless they must not change a bit.
+//   rounded   tile changes the arithmetic from double to f32.
+//   quantized quantize-activations changes a value of a block by up to half a step of amax / QMAX, and likewise the
+//             operands of an attention with 16-bit dots. After it a difference of any size can flip a rounding, so
+//             later passes have this bound too, except those with none.
 #include "equivalence.h"
 
 #include <string_view>
@@ -31,7 +31,7 @@ bool HasIntegers(const ir::Module& module) {
   return found;
 }
 
-// What `pass` may change; nullopt: not a bit.
+// The roundings of `pass`; nullopt if it must not change a bit.
 std::optional<Noise> NoiseOf(std::string_view pass, bool quantized) {
   if (pass == "fold-scales") return Noise{.folded = true, .quantized = quantized};
   if (pass == "quantize-activations" && quantized) return Noise{.quantized = true};
@@ -43,7 +43,7 @@ std::optional<Noise> NoiseOf(std::string_view pass, bool quantized) {
 Status ReadsBack(const ir::Module& module) {
   const std::string text = ir::Print(module);
   ASSIGN_OR_RETURN(const ir::Module again, ir::Parse(text, "printed"));
-  if (ir::Print(again) != text) return Err("printed text reads back as other text:\n{}", text);
+  if (ir::Print(again) != text) return Err("printed text reads back as different text:\n{}", text);
   return ir::Verify(again);
 }
 
@@ -96,13 +96,13 @@ class Walk {
                      StandardErrors(graph_, input_.weights, input_.batch, *noise));
     const double distance = InStandardErrors(outcome_.output, before, errors);
     outcome_.standard_errors[std::string(pass)] = distance;
-    if (distance <= kMostStandardErrors) return {};
-    return Err("changes the result by {:.3g} standard errors (at most {}): {}", distance, kMostStandardErrors,
+    if (distance <= kMaxStandardErrors) return {};
+    return Err("changes the result by {:.3g} standard errors (at most {}): {}", distance, kMaxStandardErrors,
                FirstDifference(outcome_.output, before));
   }
 
   EquivalenceInput& input_;
-  ir::Module graph_;  // the last of the graph stage: it says what the stages below it compute
+  ir::Module graph_;  // the last module at the graph stage, for the error bounds of later stages
   EquivalenceOutcome outcome_;
 };
 

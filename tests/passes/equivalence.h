@@ -22,24 +22,24 @@ struct EquivalenceInput {
 
 struct EquivalenceOutcome {
   struct Disagreement {
-    std::string check;  // "fuse", or "fuse: text" where the text of its result is at fault
+    std::string check;  // "fuse", or "fuse: text" if the printed result does not read back
     std::string message;
   };
   std::optional<Disagreement> disagreement;
-  // A pass says what in the module it cannot handle; nothing is known of the passes behind it.
+  // The error of a pass that cannot handle the module. Later passes did not run.
   std::optional<std::string> refusal;
-  // Otherwise the module after the last pass and what it computes.
+  // Without either: the module after the last pass and its result.
   ir::Module module;
   ir::InterpreterOutput output;
-  // How far each pass with a tolerance went, in standard errors (error_bound.h).
+  // The change of the result by each pass with a tolerance, in standard errors (error_bound.h).
   std::map<std::string, double> standard_errors;
 };
 
-// A disagreement is: an interpreter's error, a pass that leaves a malformed module, text that does not read back as the
-// same text, or a change of the result by more than the pass may make (equivalence.cpp has the bounds).
+// A disagreement is an error of the interpreter, a malformed module after a pass, text that does not read back as the
+// same text, or a change of the result above the pass's bound (equivalence.cpp).
 EquivalenceOutcome CheckEveryPass(EquivalenceInput input);
 
-// The outcome as a test wants it: an error that names the pass unless every pass ran and nothing disagreed.
+// The outcome as a status: an error that names the pass, unless every pass ran and nothing disagreed.
 Status Preserved(const EquivalenceOutcome& outcome);
 
 }  // namespace ggufc::passes

@@ -1,4 +1,4 @@
-// Every pass keeps what a model computes, for models of random shapes.
+// Every pass preserves the result of a model, for models of random shapes.
 #include "equivalence.h"
 
 #include <gtest/gtest.h>
@@ -29,9 +29,9 @@ TEST_P(EquivalenceTest, EveryPassPreservesTheModel) {
   EXPECT_TRUE(preserved.has_value()) << preserved.error().message;
 }
 
-// The bound above leaves room for roundings that flip, and with it for a step that is a little off. So once more where
-// nothing flips: few values, far from a tie by more than f32 can err (these seeds; one in 10^4 values is not), and
-// rounding alone stays, a few u for the scales and sqrt(n) u for the sum.
+// The bound above allows roundings that flip, which would hide a slightly wrong step. This test has no flips: it has
+// few values, and with this seed all are further from a tie than the error of f32 (one in 10^4 values is not). So only
+// roundings remain, a few u for the scales and sqrt(n) u for the sum.
 TEST(QuantizeTest, LoopsRoundAsTheInterpreterDoes) {
   constexpr std::string_view kText = R"(module @graph stage graph
 weight @e : f32[50,64]

@@ -1,20 +1,20 @@
-// The rules, with u the roundoff, e the standard error of x, and K the terms of a sum. A chain of K additions of terms t
-// is off by about u sqrt(K / 2) |t|, |t| the Euclidean length of the terms, when signs alternate, and by u sqrt(K) |sum|
-// at most when they do not.
+// The rules, where u is the roundoff, e the standard error of x, and K the number of terms of a sum. A chain of K
+// additions of terms t has an error of about u sqrt(K / 2) |t|, |t| the Euclidean length of the terms, if signs
+// alternate, and of at most u sqrt(K) |sum| if they do not.
 //
 //   embed, scale    the factor's rounding and the product's: 2u |y|
 //   rms_norm        y = x r g, r = 1 / sqrt(mean(x^2) + eps): e r g, and dr = r^3 mean(x e) for the whole group
-//   l2_normalize    the same with the sum instead of the mean; a unit vector is off by 2 at most
-//   linear          |w e| and the sum's
-//   quantize        e and half a step, the step of the block's largest magnitude
-//   rope            both halves' errors, the table's and three roundings
-//   attention       scores: q's and k's errors through the dot product, and its roundings; a weight's relative error is its
-//                   score's, so the result is off by sum(p ds |v - y|), no more than the values are apart, and by v's
-//                   error. ds multiplies by (exp(2d) - 1) / 2d where it is not small. With dots=16 half a step of
-//                   queries, keys, values and weights.
-//   gelu            slope at most 1.13; exp(-t) turns the roundings of t into relative ones
-//   mean_pool       tokens' errors are not independent (a token may occur twice): their mean
-//   add, mul        both errors, also where both operands are one value
+//   l2_normalize    the same with the sum instead of the mean; the error of a unit vector is at most 2
+//   linear          |w e| and the error of the sum
+//   quantize        e and half a step, where the step follows from the block's largest magnitude
+//   rope            the errors of both halves and of the table, and three roundings
+//   attention       scores: the errors of q and k through the dot product, and its roundings. The relative error of a
+//                   weight is the error ds of its score, so the error of the result is sum(p ds |v - y|), at most the
+//                   largest |v - y|, plus the error of v. A ds that is not small is multiplied by (exp(2d) - 1) / 2d.
+//                   With dots=16, half a step of queries, keys, values and weights is added.
+//   gelu            the slope is at most 1.13; the roundings of t become relative roundings of exp(-t)
+//   mean_pool       the mean of the tokens' errors, which are not independent (a token may occur twice)
+//   add, mul        both errors, even if both operands are one value
 #include "error_bound.h"
 
 #include <algorithm>
@@ -123,11 +123,11 @@ class Propagation {
       case OpKind::kGelu:
         return Gelu(*in[0], out);
       case OpKind::kSlice:
-        return Take(*in[0], out, [&](int64_t j) { return op.Int(Attr::kOffset) + j; });
+        return SelectErrors(*in[0], out, [&](int64_t j) { return op.Int(Attr::kOffset) + j; });
       case OpKind::kDeinterleave: {
         const int64_t way = op.Int(Attr::kWay), ways = op.Int(Attr::kWays), granule = op.Int(Attr::kGranule);
-        return Take(*in[0], out,
-                    [&](int64_t j) { return (j / granule * ways + way) * granule + j % granule; });
+        return SelectErrors(*in[0], out,
+                            [&](int64_t j) { return (j / granule * ways + way) * granule + j % granule; });
       }
       case OpKind::kMeanPool:
         return MeanPool(*in[0], out);
@@ -143,12 +143,12 @@ class Propagation {
         }
         return;
       default:
-        CHECK(false, "{} has no rule", ir::Info(op.kind).name);
+        CHECK(false, "error_bound.cpp has no rule for {}", ir::Info(op.kind).name);
     }
   }
 
   template <typename F>
-  static void Take(const Tensor& x, Tensor& out, F from) {
+  static void SelectErrors(const Tensor& x, Tensor& out, F from) {
     for (int64_t r = 0; r < out.rows(); ++r) {
       for (int64_t j = 0; j < out.columns; ++j) out.errors[At(out, r, j)] = x.error_row(r)[from(j)];
     }
@@ -157,7 +157,7 @@ class Propagation {
     return static_cast<size_t>(row * t.columns + column);
   }
 
-  // Relative: a sum of squares, a root and a division behind it, and the products with them.
+  // Relative error of a sum of squares, a root and a division of it, and the products with the result.
   double NormRoundings(int64_t n) const { return u_ * (std::sqrt(static_cast<double>(n)) / 2 + 4); }
 
   void RmsNorm(const Tensor& x, const Tensor& gain, double eps, Tensor& out) const {
@@ -173,11 +173,11 @@ class Propagation {
         const double root = 1 / std::sqrt(squares / static_cast<double>(n) + eps);
         const double common = Square(root) * std::sqrt(cross) / static_cast<double>(n);  // dr / r
         // Elements of a normalised row are at most sqrt(n), whatever x is.
-        const double most = 2 * std::sqrt(static_cast<double>(n));
+        const double max_value = 2 * std::sqrt(static_cast<double>(n));
         for (int64_t j = 0; j < n; ++j) {
           const double own = std::hypot(root * e[j], root * v[j] * common);
           const size_t at = At(out, r, begin + j);
-          out.errors[at] = std::fabs(gain.values[j]) * std::min(own, most) +
+          out.errors[at] = std::fabs(gain.values[j]) * std::min(own, max_value) +
                            std::fabs(v[j]) * root * gain.errors[j] +
                            NormRoundings(n) * std::fabs(out.values[at]);
         }
@@ -221,14 +221,14 @@ class Propagation {
     }
   }
 
-  void Quantize(const Tensor& x, double most, Tensor& out) const {
+  void Quantize(const Tensor& x, double max_value, Tensor& out) const {
     for (size_t begin = 0; begin < x.values.size(); begin += ir::kQuantBlock) {
       double largest = 0, error = 0;
       for (size_t i = begin; i < begin + ir::kQuantBlock; ++i) {
         largest = std::max(largest, std::fabs(x.values[i]));
         error = std::max(error, x.errors[i]);
       }
-      const double half_step = noise_.quantized ? (largest + error) / most / 2 : 0;
+      const double half_step = noise_.quantized ? (largest + error) / max_value / 2 : 0;
       for (size_t i = begin; i < begin + ir::kQuantBlock; ++i)
         out.errors[i] = x.errors[i] + half_step + 2 * u_ * std::fabs(out.values[i]);
     }
@@ -277,7 +277,7 @@ class Propagation {
     }
   }
 
-  // Half a step more in each column; a head has one step (docs/ir.md, attention with dots=16).
+  // Adds half a step to the error of each column. A head has one step (docs/ir.md, attention with dots=16).
   static Tensor WithRoundedHeads(const Tensor& x, int64_t head_dim, bool bound_norm) {
     Tensor rounded = x;
     for (size_t head = 0; head < x.values.size(); head += static_cast<size_t>(head_dim)) {
@@ -342,7 +342,7 @@ class Propagation {
     }
   }
 
-  // Half a step of each weight with dots=16; a block of keys, counted from the sequence's first, has one step.
+  // Half a step of each weight with dots=16. A block of keys, counted from the sequence's first token, has one step.
   static std::vector<double> RoundedWeights(const Query& at, const std::vector<double>& weights,
                                             const Tensor& v) {
     const auto scale_of = [&](int64_t token) {

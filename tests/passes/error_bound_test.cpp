@@ -1,4 +1,4 @@
-// The derived errors are of the size of the real ones: neither exceeded, nor so large that nothing would be found.
+// The derived errors have the size of the real errors: not smaller, and not so large that they hide a wrong constant.
 #include "error_bound.h"
 
 #include <gtest/gtest.h>
@@ -16,9 +16,9 @@ namespace {
 struct Case {
   const char* name;
   const char* weights;
-  const char* body;    // %x, f32[T,64], to %y of the same shape
-  const char* off;     // the same with a constant a little off
-  double least, most;  // standard errors between double and f32
+  const char* body;               // %x, f32[T,64], to %y of the same shape
+  const char* off;                // the same with a slightly wrong constant
+  double min_errors, max_errors;  // standard errors between double and f32
 };
 
 constexpr Case kCases[] = {
@@ -72,26 +72,26 @@ class ErrorBoundTest : public testing::TestWithParam<Case> {
   const ir::InterpreterInput batch_ = Batch();
 };
 
-TEST_P(ErrorBoundTest, IsOfTheSizeOfTheErrorOfF32) {
+TEST_P(ErrorBoundTest, MatchesTheErrorOfF32) {
   const ir::Module graph = Graph(GetParam().weights, GetParam().body);
   ir::Module loops = graph;
   const Status lowered = RunPipeline(loops, PassContext());
   ASSERT_TRUE(lowered.has_value()) << lowered.error().message;
   const double errors =
       InStandardErrors(Run(loops), Run(graph), Errors(graph, {.roundoff = kF32Roundoff, .folded = true}));
-  EXPECT_GE(errors, GetParam().least);
-  EXPECT_LE(errors, GetParam().most);
+  EXPECT_GE(errors, GetParam().min_errors);
+  EXPECT_LE(errors, GetParam().max_errors);
 }
 
-TEST_P(ErrorBoundTest, FindsAConstantThatIsALittleOff) {
+TEST_P(ErrorBoundTest, FindsASlightlyWrongConstant) {
   const ir::Module graph = Graph(GetParam().weights, GetParam().body);
   const ir::Module off = Graph(GetParam().weights, GetParam().off);
   EXPECT_GT(InStandardErrors(Run(off), Run(graph), Errors(graph, {.roundoff = kF32Roundoff, .folded = true})),
-            kMostStandardErrors);
+            kMaxStandardErrors);
 }
 
-// A whole step too much in every value of a block would be 2 standard errors or more before the matrix.
-TEST_F(ErrorBoundTest, QuantizedValuesAreOffByHalfAStepAtMost) {
+// An error of a whole step in every value of a block would be at least 2 standard errors before the linear.
+TEST_F(ErrorBoundTest, QuantizedValuesHaveAnErrorOfAtMostHalfAStep) {
   const char* const weights = "weight @w : q8_0[64,64]\n";
   const ir::Module graph = Graph(weights, "%y = linear %x, @w : f32[T,64]");
   for (const char* type : {"q16", "q8", "q7"}) {
@@ -105,7 +105,7 @@ TEST_F(ErrorBoundTest, QuantizedValuesAreOffByHalfAStepAtMost) {
   }
 }
 
-TEST_F(ErrorBoundTest, EqualRowsHaveNoErrorAndNoNumberHasEvery) {
+TEST_F(ErrorBoundTest, EqualRowsHaveNoErrorAndNanHasInfiniteError) {
   const ir::InterpreterOutput one{1, 2, {1, 2}}, other{1, 2, {1, 2.5}}, nan{1, 2, {1, std::nan("")}};
   EXPECT_EQ(InStandardErrors(one, one, {0, 0}), 0);
   EXPECT_EQ(InStandardErrors(one, other, {0, 0}), std::numeric_limits<double>::infinity());

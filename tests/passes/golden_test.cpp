@@ -1,17 +1,17 @@
-// Golden files: golden/NAME.tir, one transformation each. A file holds how to run it, the module, and what must come out:
+// Golden files: golden/NAME.tir, one transformation each. A file has the command, the module, and the expected output:
 //
 //   // What the pass does to this module.
 //   // run: ggufc-opt tests/passes/golden/NAME.tir --passes=fold-scales --activations=i8
 //   // target: rows=12 row_block=4         optional: fields of TargetInfo (ggufc-opt has the defaults)
-//   // in: weights @forward @kernel        optional: the parts of the printed module that count; without it all of them
-//   // show: dot|load                      optional: a regular expression; the lines of these parts that count
+//   // in: weights @forward @kernel        optional: the compared parts of the printed module; default: all
+//   // show: dot|load                      optional: a regular expression for the compared lines of these parts
 //   module ...
 //   // ----
-//   // the lines that count
+//   // the compared lines
 //
-// Values are renumbered in the order in which the lines that count name them, so a file holds the structure that it is
-// about and stays as it is when something else changes. BLESS=1 rewrites what is below the dashes. `run`, from the source
-// root, shows the whole result (for the default target).
+// Values are renumbered in the order in which the compared lines name them, so a file does not change when other parts
+// of the output do. BLESS=1 rewrites the lines below the dashes. The `run` command, in the source root, prints the
+// whole output (for the default target).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,7 +54,7 @@ std::vector<std::string> Split(const std::string& text, char separator) {
 struct Golden {
   std::string input;     // all above the dashes
   std::string expected;  // all below
-  std::string run;       // the command that does it
+  std::string run;       // the command
   std::vector<std::string> passes;
   PassContext context;
   std::vector<std::string> parts;  // empty: all
@@ -134,7 +134,7 @@ Result<std::string> RunPasses(const Golden& golden, const std::string& name) {
   return ir::Print(module);
 }
 
-// `line` with its values numbered in the order in which they were asked for.
+// `line` with its values renumbered in the order of their first use.
 std::string Renumber(const std::string& line, std::map<std::string, size_t>& numbers) {
   static const std::regex kValue("%([a-z_]*)[0-9]+");
   std::string result;
@@ -148,7 +148,7 @@ std::string Renumber(const std::string& line, std::map<std::string, size_t>& num
   return result.append(rest, line.end());
 }
 
-// The lines of a printed module that count, each behind `// `.
+// The compared lines of a printed module, each after `// `.
 std::string Select(const Golden& golden, const std::string& printed) {
   static const std::regex kFunction("(?:func|kernel|micro) (@[^(]*)\\(.*");
   std::string selected, part = "module";

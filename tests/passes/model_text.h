@@ -1,5 +1,5 @@
-// The graph that an importer writes for a gemma-embedding model, naive and un-fused, as IR text, for models of any
-// shape. Weights are made up by ir::RandomWeights.
+// The graph of a gemma-embedding model as IR text, as an importer makes it before the passes, for any shape. Tests take
+// the weights from ir::RandomWeights.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct ModelShape {
   int64_t global_every = 6;  // layer i is global when (i + 1) % global_every == 0
   int64_t vocab = 50;
   ir::Scalar weights = ir::Scalar::kQ8_0;
-  int64_t dense = 0;  // width between the two dense modules, 0: there are none
-  int64_t dims = 0;   // columns of an embedding, 0: dim
+  int64_t dense = 0;  // width between the two dense modules; 0: none
+  int64_t dims = 0;   // columns of an embedding; 0: dim
   bool normalize = true;
 };
 

@@ -1,8 +1,6 @@
-// One answer: for one activation mode, the loop stage computes the same bits however its work is cut and ordered, for
-// whatever target it was tiled, and whatever else is in the batch.
+// For one activation mode, the loop stage computes the same bits for every cut and order of its work items, for every
+// target, and for every batch that contains the sequence.
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 #include "ir/interpret/random_weights.h"
 #include "passes/pipeline.h"
@@ -87,11 +85,11 @@ TEST_P(OneAnswerTest, TargetsDoNotMatter) {
   targets[2].name = "6 rows, seven bits in quads";
   targets[2].pack_q7 = 4;
   targets[2].seven_bit_dot = true;
-  targets[3].name = "4 rows, sums in registers, blocks of 7 rows";
+  targets[3].name = "4 rows, sums in registers, row blocks of 7";
   targets[3].rows = 4;
   targets[3].sums_in_registers = true;
   targets[3].row_block = 7;
-  targets[4].name = "1 row, blocks of 1 row";
+  targets[4].name = "1 row, row blocks of 1";
   targets[4].rows = targets[4].row_block = 1;
   for (const ir::TargetInfo& target : targets) {
     SCOPED_TRACE(target.name);
@@ -103,7 +101,7 @@ TEST_P(OneAnswerTest, TargetsDoNotMatter) {
   }
 }
 
-TEST_P(OneAnswerTest, CompanyDoesNotMatter) {
+TEST_P(OneAnswerTest, OtherSequencesOfTheBatchDoNotMatter) {
   SCOPED_TRACE(Describe(model_));
   const Result<ir::Module> module = Compile(model_.context.target);
   ASSERT_TRUE(module.has_value()) << module.error().message;

@@ -10,7 +10,8 @@
 namespace ggufc::passes {
 namespace {
 
-// Not std::uniform_int_distribution: its numbers differ between libraries, and a printed seed must mean one model.
+// Used instead of std::uniform_int_distribution, whose numbers differ between libraries: a seed must always give one
+// model.
 int64_t Between(std::mt19937_64& random, int64_t lo, int64_t hi) {
   return lo + static_cast<int64_t>(random() % static_cast<uint64_t>(hi - lo + 1));
 }
@@ -55,7 +56,7 @@ RandomModel MakeRandomModel(uint64_t seed, ir::Scalar weights) {
   s.global_every = Between(random, 2, 4);
   s.vocab = Between(random, 20, 60);
   s.dense = random() % 2 == 0 ? 0 : Multiple(random, step, 20, 160);
-  // Not a few columns only: their length may be next to nothing, and then any error is large beside it.
+  // At least a third of the columns: the norm of a few columns may be near zero, which makes any relative error large.
   s.dims = random() % 2 == 0 ? 0 : Between(random, s.dim / 3, s.dim);
   s.normalize = random() % 4 != 0;
   model.input = RandomBatch(random, static_cast<int>(Between(random, 1, 4)), 40, s.vocab);

@@ -181,7 +181,7 @@ class Run {
     for (const auto& [reason, count] : reasons_) fmt::print("refused {:6}: {}\n", count, reason);
     for (const auto& [pass, errors] : largest_) {
       fmt::print("{}: off by {:.2f} standard errors at most ({} are allowed)\n", pass, errors,
-                 passes::kMostStandardErrors);
+                 passes::kMaxStandardErrors);
     }
     fmt::print("refused {} of {} programs ({:.1f} %), {:.0f} programs a minute\n", refused_, programs_,
                100.0 * static_cast<double>(refused_) / static_cast<double>(std::max<int64_t>(programs_, 1)),

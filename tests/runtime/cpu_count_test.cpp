@@ -51,7 +51,7 @@ class CgroupTest : public ::testing::Test {
   std::filesystem::path root_;
 };
 
-TEST_F(CgroupTest, SmallestOnTheWayToTheRoot) {
+TEST_F(CgroupTest, SmallestLimitOfTheGroupAndItsAncestors) {
   Write("a/b/c/cpu.max", "max 100000\n");
   Write("a/b/cpu.max", "500000 100000\n");
   Write("a/cpu.max", "300000 100000\n");
@@ -63,10 +63,10 @@ TEST_F(CgroupTest, SmallestOnTheWayToTheRoot) {
   EXPECT_EQ(Limit("0::/\n"), std::nullopt);
 }
 
-TEST_F(CgroupTest, InsideAContainerTheRootIsItsOwn) {
+TEST_F(CgroupTest, MissingFoldersOfAContainerAreSkipped) {
   Write("cpu.max", "200000 100000\n");
   EXPECT_EQ(Limit("0::/\n"), 2);
-  EXPECT_EQ(Limit("0::/docker/0123456789abcdef\n"), 2);  // a name of the host
+  EXPECT_EQ(Limit("0::/docker/0123456789abcdef\n"), 2);  // a path of the host
 }
 
 TEST_F(CgroupTest, Version1) {
@@ -78,7 +78,7 @@ TEST_F(CgroupTest, Version1) {
   EXPECT_EQ(Limit("12:memory:/job\n4:cpuset:/job\n"), std::nullopt);
 }
 
-TEST_F(CgroupTest, NothingThereAndNonsense) {
+TEST_F(CgroupTest, NoGroupsAndMalformedText) {
   EXPECT_EQ(Limit(""), std::nullopt);
   EXPECT_EQ(Limit("0::/x\n"), std::nullopt);
   EXPECT_EQ(Limit("::\n:\nabc\n\n0::"), std::nullopt);
@@ -87,7 +87,7 @@ TEST_F(CgroupTest, NothingThereAndNonsense) {
 TEST(CpuCountTest, FollowsTheAffinity) {
   const int all = CpuCount();
   EXPECT_GE(all, 1);
-  // In a thread, so that the test's own affinity stays.
+  // In a thread, so that the affinity of the test does not change.
   std::thread([] {
     cpu_set_t set;
     ASSERT_EQ(sched_getaffinity(0, sizeof(set), &set), 0);

@@ -28,7 +28,7 @@ struct Machine {
     return FormatCpuFeatures(DecodeCpuFeatures(
         [&](uint32_t leaf, uint32_t subleaf) {
           const auto found = leaves.find({leaf, subleaf});
-          // Intel CPUs answer a leaf that they do not have with the last one's data: here, with everything.
+          // For a leaf that they do not have, Intel CPUs return the data of the last leaf: here, all features.
           return found != leaves.end() ? found->second : CpuidRegisters{~0u, ~0u, ~0u, ~0u};
         },
         [&] { return xcr0; }));
@@ -39,9 +39,9 @@ constexpr char kScalar[] = "popcnt, movbe, lzcnt, bmi, bmi2";
 constexpr char kYmm[] = ", fma, f16c, avx2, avxvnni";
 constexpr char kZmm[] = ", avx512f, avx512dq, avx512bw, avx512vl, avx512vnni";
 
-TEST(CpuFeaturesTest, Everything) { EXPECT_EQ(Machine().Features(), std::string(kScalar) + kYmm + kZmm); }
+TEST(CpuFeaturesTest, AllFeatures) { EXPECT_EQ(Machine().Features(), std::string(kScalar) + kYmm + kZmm); }
 
-TEST(CpuFeaturesTest, RegistersThatTheSystemDoesNotSaveCountAsAbsent) {
+TEST(CpuFeaturesTest, FeaturesWhoseRegistersAreNotSavedAreMissing) {
   Machine machine;
   machine.xcr0 = 0x7;  // no masks, no upper halves of zmm
   EXPECT_EQ(machine.Features(), std::string(kScalar) + kYmm);
@@ -49,7 +49,7 @@ TEST(CpuFeaturesTest, RegistersThatTheSystemDoesNotSaveCountAsAbsent) {
   EXPECT_EQ(machine.Features(), std::string(kScalar) + kYmm);
   machine.xcr0 = 0x3;
   EXPECT_EQ(machine.Features(), kScalar);
-  machine.xcr0 = 0xe3;  // nonsense: masks but no ymm
+  machine.xcr0 = 0xe3;  // inconsistent: masks without ymm
   EXPECT_EQ(machine.Features(), kScalar);
   machine = Machine();
   machine.leaves[{1, 0}].ecx &= ~(1u << 27);  // XGETBV would be an illegal instruction
@@ -59,7 +59,7 @@ TEST(CpuFeaturesTest, RegistersThatTheSystemDoesNotSaveCountAsAbsent) {
   EXPECT_EQ(machine.Features(), kScalar);
 }
 
-TEST(CpuFeaturesTest, LeavesThatAreNotThereAreNotRead) {
+TEST(CpuFeaturesTest, MissingLeavesAreNotRead) {
   Machine machine;
   machine.leaves.erase({7, 1});
   machine.leaves[{7, 0}].eax = 0;
@@ -81,7 +81,7 @@ TEST(CpuFeaturesTest, NamesAndBits) {
     EXPECT_EQ(*ParseCpuFeatures(names[i]), uint64_t{1} << i);
     EXPECT_EQ(FormatCpuFeatures(uint64_t{1} << i), names[i]);
   }
-  // Written into object files: fixed for ever.
+  // Stored in object files, so these bits never change.
   EXPECT_EQ(*ParseCpuFeatures("popcnt"), uint64_t{1} << 0);
   EXPECT_EQ(*ParseCpuFeatures("avx2"), uint64_t{1} << 7);
   EXPECT_EQ(*ParseCpuFeatures("avx512vnni"), uint64_t{1} << 13);

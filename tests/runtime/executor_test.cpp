@@ -1,5 +1,4 @@
-// A small model in plain C++: three steps over tokens, query tiles and sequences, each reading what all items
-// of the step before wrote. Its values are small integers, so every order and cut gives them exactly.
+// The executor on the model of three_step_model.h: cuts, chunks, memory, threads, forks and errors.
 #include "runtime/exec/executor.h"
 
 #include <fmt/format.h>
@@ -8,310 +7,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cfenv>
-#include <chrono>
-#include <cmath>
-#include <cstring>
 #include <functional>
-#include <limits>
-#include <map>
 #include <mutex>
-#include <random>
-#include <set>
 #include <thread>
 
-#include "runtime/exec/memory.h"
-#include "support/batch_tables.h"
+#include "three_step_model.h"
 
 namespace ggufc::runtime {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int64_t kCols = 6;
-constexpr int64_t kDims = 4;
-constexpr int64_t kVocab = 1000;
-constexpr int64_t kContext = 70;
-constexpr int32_t kBadId = 666;    // the model's answer to it is infinite
-constexpr int32_t kTinyId = 777;   // and to this one denormal
-constexpr int64_t kScratch = 100;  // not a multiple of 64
-
-struct Call {
-  int step;
-  int64_t r0, r1, c0, c1;
-  int64_t distance;  // of two arena arguments, in bytes
-};
-
-// What the kernels saw. They find it through their first argument, a place in the "model file".
-struct Record {
-  std::mutex mutex;
-  std::vector<Call> calls;
-  std::set<void*> scratches, scratches_in_use;
-  std::set<std::thread::id> threads;
-  std::vector<std::string> errors;
-  // Calls of the last step wait for each other until so many are in it, each on its own thread.
-  int meet = 0;
-  std::atomic<int> met{0};
-};
-
-class Entry {
- public:
-  Entry(int step, void* const* args, void* scratch, int64_t r0, int64_t r1, int64_t c0, int64_t c1,
-        int64_t distance = 0)
-      : step_(step), scratch_(scratch) {
-    std::memcpy(&record_, args[0], sizeof(record_));
-    const std::lock_guard lock(record_->mutex);
-    record_->calls.push_back({step, r0, r1, c0, c1, distance});
-    record_->threads.insert(std::this_thread::get_id());
-    record_->scratches.insert(scratch);
-    if (!record_->scratches_in_use.insert(scratch).second) record_->errors.push_back("scratch is shared");
-    if (reinterpret_cast<uintptr_t>(scratch) % 64 != 0) record_->errors.push_back("scratch is not aligned");
-    if (r0 >= r1 || c0 >= c1) record_->errors.push_back("an empty item");
-    std::memset(scratch, step, kScratch);
-  }
-  ~Entry() {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    if (step_ == 2) ++record_->met;
-    while (step_ == 2 && record_->met < record_->meet && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::yield();
-    }
-    const std::lock_guard lock(record_->mutex);
-    record_->scratches_in_use.erase(scratch_);
-  }
-
- private:
-  int step_;
-  Record* record_;
-  void* scratch_;
-};
-
-// x[t][c] = id + 3 position + weight[c]
-void LookUp(void* const* args, void* scratch, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
-  const Entry entry(0, args, scratch, r0, r1, c0, c1);
-  const auto* ids = static_cast<const int32_t*>(args[1]);
-  const auto* positions = static_cast<const int32_t*>(args[2]);
-  const auto* weight = static_cast<const float*>(args[3]);
-  auto* x = static_cast<float*>(args[4]);
-  for (int64_t t = r0; t < r1; ++t) {
-    for (int64_t c = c0; c < c1; ++c) {
-      x[t * kCols + c] = static_cast<float>(ids[t] + 3 * positions[t]) + weight[c];
-      if (ids[t] == kBadId) x[t * kCols + c] = INFINITY;
-    }
-  }
-}
-
-// y[t][c] = x[t][c] + sum over the sequence of x[.][c] mod 1024
-void Attend(void* const* args, void* scratch, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
-  const int64_t distance = static_cast<const char*>(args[3]) - static_cast<const char*>(args[2]);
-  const Entry entry(1, args, scratch, r0, r1, c0, c1, distance);
-  const auto* tiles = static_cast<const QueryTileEntry*>(args[1]);
-  const auto* x = static_cast<const float*>(args[2]);
-  auto* y = static_cast<float*>(args[3]);
-  for (int64_t r = r0; r < r1; ++r) {
-    const QueryTileEntry& tile = tiles[r];
-    const int32_t end = std::min(tile.first_query + kQueryTile, tile.length);
-    for (int64_t c = c0; c < c1; ++c) {
-      float sum = 0;
-      for (int32_t j = 0; j < tile.length; ++j) sum += x[(tile.first_token + j) * kCols + c];
-      sum = std::isfinite(sum) ? std::fmod(sum, 1024.0f) : sum;
-      for (int32_t q = tile.first_query; q < end; ++q) {
-        const int64_t t = tile.first_token + q;
-        y[t * kCols + c] = x[t * kCols + c] + sum;
-      }
-    }
-  }
-}
-
-// out[b][d] = sum over the sequence of y[.][d] + y[.][d + 2]; denormal after kTinyId
-void Pool(void* const* args, void* scratch, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
-  const Entry entry(2, args, scratch, r0, r1, c0, c1);
-  const auto* ids = static_cast<const int32_t*>(args[1]);
-  const auto* sequences = static_cast<const SequenceEntry*>(args[2]);
-  const auto* y = static_cast<const float*>(args[3]);
-  auto* out = static_cast<float*>(args[4]);
-  for (int64_t b = r0; b < r1; ++b) {
-    for (int64_t d = 0; d < kDims; ++d) {
-      float sum = 0;
-      for (int32_t i = 0; i < sequences[b].length; ++i) {
-        const float* row = y + (sequences[b].first_token + i) * kCols;
-        sum += row[d] + row[d + 2];
-      }
-      if (ids[sequences[b].first_token] == kTinyId) {
-        volatile float tiny = std::numeric_limits<float>::min();
-        sum = tiny * 0.25f;
-      }
-      out[b * kDims + d] = sum;
-    }
-  }
-}
-
-float Weight(int64_t c) { return static_cast<float>(10 * c + 1); }
-
-std::vector<float> Reference(std::span<const int32_t> ids) {
-  std::vector<float> out(kDims);
-  const auto length = static_cast<int64_t>(ids.size());
-  const auto x = [&](int64_t t, int64_t c) {
-    return static_cast<float>(ids[static_cast<size_t>(t)] + 3 * t) + Weight(c);
-  };
-  const auto y_sum = [&](int64_t c) {
-    float sum = 0, total = 0;
-    for (int64_t t = 0; t < length; ++t) sum += x(t, c);
-    for (int64_t t = 0; t < length; ++t) total += x(t, c) + std::fmod(sum, 1024.0f);
-    return total;
-  };
-  for (int64_t d = 0; d < kDims; ++d) out[static_cast<size_t>(d)] = y_sum(d) + y_sum(d + 2);
-  if (ids[0] == kTinyId) out.assign(kDims, std::numeric_limits<float>::min() / 4);
-  return out;
-}
-
-struct Batch {
-  std::vector<int32_t> ids, lengths;
-
-  void Add(std::vector<int32_t> sequence) {
-    lengths.push_back(static_cast<int32_t>(sequence.size()));
-    ids.insert(ids.end(), sequence.begin(), sequence.end());
-  }
-  static Batch Random(int64_t sequences, uint64_t seed) {
-    std::mt19937_64 random(seed);
-    Batch batch;
-    for (int64_t i = 0; i < sequences; ++i) {
-      std::vector<int32_t> ids(1 + random() % kContext);
-      for (int32_t& id : ids) id = static_cast<int32_t>(random() % 600);
-      batch.Add(ids);
-    }
-    return batch;
-  }
-  std::vector<float> Expected() const {
-    std::vector<float> all;
-    size_t token = 0;
-    for (const int32_t length : lengths) {
-      const auto one = Reference(std::span(ids).subspan(token, static_cast<size_t>(length)));
-      all.insert(all.end(), one.begin(), one.end());
-      token += static_cast<size_t>(length);
-    }
-    return all;
-  }
-};
-
-class Model {
- public:
-  Model() {
-    program.kernels = {"look_up", "attend", "pool"};
-    program.dims = kDims;
-    program.vocab = kVocab;
-    program.context_length = kContext;
-    program.scratch_bytes = kScratch;
-    program.weights_bytes = 64 + kCols * 4;
-    program.file_bytes = sizeof(file);
-    // x at 0, y behind it, and a hole whose size depends on the sequences.
-    program.arena_bytes = 64;
-    program.arena_bytes_t = 2 * kCols * 4;
-    program.arena_bytes_b = 32;
-    const Arg record{ArgKind::kFile, 24};
-    const Arg x{ArgKind::kArena, 64};
-    const Arg y{ArgKind::kArena, 64, kCols * 4, 32};
-    AddStep(0, Rows::kTokens, kCols, 5,
-            {record, {ArgKind::kIds}, {ArgKind::kPositions}, {ArgKind::kWeight, 64}, x});
-    AddStep(1, Rows::kQueryTiles, kCols, 1, {record, {ArgKind::kQueryTiles}, x, y});
-    AddStep(2, Rows::kSequences, 1, 3,
-            {record, {ArgKind::kIds}, {ArgKind::kSequences}, y, {ArgKind::kOutput}});
-    auto memory = PageMemory::Allocate(program.weights_bytes, "weights");
-    weights = std::move(*memory);
-    for (int64_t c = 0; c < kCols; ++c) {
-      const float weight = Weight(c);
-      std::memcpy(weights.data() + 64 + c * 4, &weight, 4);
-    }
-    Record* pointer = &record_;
-    std::memcpy(file + 24, &pointer, sizeof(pointer));
-  }
-
-  void AddStep(uint32_t kernel, Rows rows, int64_t cols, int64_t row_grain, const std::vector<Arg>& args) {
-    Step step;
-    step.kernel = kernel;
-    step.first_arg = static_cast<uint32_t>(program.args.size());
-    step.arg_count = static_cast<uint32_t>(args.size());
-    step.rows = rows;
-    step.cols = cols;
-    step.row_grain = row_grain;
-    program.steps.push_back(step);
-    program.args.insert(program.args.end(), args.begin(), args.end());
-  }
-
-  Result<std::unique_ptr<Executor>> TryMake(const ExecutorOptions& options) {
-    return Executor::Create(program, {LookUp, Attend, Pool}, weights.bytes(), file, options);
-  }
-  std::unique_ptr<Executor> Make(const ExecutorOptions& options) {
-    auto executor = TryMake(options);
-    if (!executor) {
-      ADD_FAILURE() << executor.error().message;
-      return nullptr;
-    }
-    return std::move(*executor);
-  }
-
-  Program program;
-  PageMemory weights;
-  uint8_t file[32] = {};
-  Record& record() { return record_; }
-
- private:
-  Record record_;
-};
-
-// Each step's cells were given to kernels exactly once in every chunk, and no step began before the one
-// before ended.
-void ExpectEveryCellOnce(const Record& record, const std::vector<std::vector<int32_t>>& chunks) {
-  EXPECT_THAT(record.errors, ::testing::IsEmpty());
-  // One call of a kernel a step, so a chunk is the stretch of calls until the step number falls.
-  std::vector<std::map<int, std::vector<Call>>> seen;
-  int last = 3;
-  for (const Call& call : record.calls) {
-    if (call.step < last && (seen.empty() || last == 2 || last == 3)) seen.emplace_back();
-    ASSERT_FALSE(call.step < last && last == 1) << "a step began before the last one ended";
-    last = call.step;
-    seen.back()[call.step].push_back(call);
-  }
-  ASSERT_EQ(seen.size(), chunks.size());
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const BatchTables tables = MakeBatchTables(chunks[i]);
-    const int64_t rows[] = {tables.tokens, static_cast<int64_t>(tables.query_tiles.size()),
-                            static_cast<int64_t>(tables.sequences.size())};
-    for (int step = 0; step < 3; ++step) {
-      const int64_t cols = step == 2 ? 1 : kCols;
-      std::vector<int> cells(static_cast<size_t>(rows[step] * cols));
-      for (const Call& call : seen[i][step]) {
-        if (step == 1) {
-          EXPECT_EQ(call.distance, tables.tokens * kCols * 4 + 32 * rows[2]);
-        }
-        ASSERT_TRUE(0 <= call.r0 && call.r1 <= rows[step] && 0 <= call.c0 && call.c1 <= cols);
-        for (int64_t r = call.r0; r < call.r1; ++r) {
-          for (int64_t c = call.c0; c < call.c1; ++c) ++cells[static_cast<size_t>(r * cols + c)];
-        }
-      }
-      EXPECT_TRUE(std::all_of(cells.begin(), cells.end(), [](int n) { return n == 1; }))
-          << "chunk " << i << " step " << step;
-    }
-  }
-}
-
-std::vector<std::vector<int32_t>> Chunks(const std::vector<int32_t>& lengths, int64_t limit) {
-  std::vector<std::vector<int32_t>> chunks;
-  int64_t tokens = 0;
-  for (const int32_t length : lengths) {
-    if (chunks.empty() || tokens + length > limit) {
-      chunks.emplace_back();
-      tokens = 0;
-    }
-    chunks.back().push_back(length);
-    tokens += length;
-  }
-  return chunks;
-}
-
-void RunAndCheck(Model& model, const ExecutorOptions& options, const Batch& batch) {
+void RunAndCheck(ThreeStepModel& model, const ExecutorOptions& options, const Batch& batch) {
   const auto executor = model.Make(options);
   ASSERT_NE(executor, nullptr);
   std::vector<float> out(batch.lengths.size() * kDims);
@@ -328,7 +38,7 @@ TEST(ExecutorTest, EveryCellOnceForManyBatchesAndThreads) {
     for (const int64_t sequences : {1, 2, 3, 17, 60}) {
       for (uint64_t seed = 0; seed < 3; ++seed) {
         SCOPED_TRACE(fmt::format("threads {} sequences {} seed {}", threads, sequences, seed));
-        Model model;
+        ThreeStepModel model;
         ExecutorOptions options;
         options.threads = threads;
         options.poison = seed != 0;
@@ -342,7 +52,7 @@ TEST(ExecutorTest, EveryCellOnceForRandomCuts) {
   for (const int threads : {1, 4}) {
     for (uint64_t seed = 0; seed < 20; ++seed) {
       SCOPED_TRACE(fmt::format("threads {} seed {}", threads, seed));
-      Model model;
+      ThreeStepModel model;
       ExecutorOptions options;
       options.threads = threads;
       options.poison = true;
@@ -357,7 +67,7 @@ TEST(ExecutorTest, ChunksOfWholeSequences) {
   const Batch batch = Batch::Random(50, 9);
   for (const int64_t limit : {1, 40, 100, 500}) {
     SCOPED_TRACE(fmt::format("chunks of {} tokens", limit));
-    Model model;
+    ThreeStepModel model;
     ExecutorOptions options;
     options.threads = 2;
     options.chunk_tokens = limit;
@@ -367,7 +77,7 @@ TEST(ExecutorTest, ChunksOfWholeSequences) {
 }
 
 TEST(ExecutorTest, MemoryIsBoundedAndReused) {
-  Model model;
+  ThreeStepModel model;
   ExecutorOptions options;
   options.threads = 1;
   options.chunk_tokens = 100;
@@ -394,7 +104,7 @@ TEST(ExecutorTest, MemoryIsBoundedAndReused) {
 }
 
 TEST(ExecutorTest, EmptyBatch) {
-  Model model;
+  ThreeStepModel model;
   const auto executor = model.Make({.threads = 2});
   ASSERT_NE(executor, nullptr);
   EXPECT_TRUE(executor->Run({}, {}, nullptr).has_value());
@@ -402,7 +112,7 @@ TEST(ExecutorTest, EmptyBatch) {
 }
 
 TEST(ExecutorTest, ProfileAddsUp) {
-  Model model;
+  ThreeStepModel model;
   const auto executor = model.Make({.threads = 2, .profile = true});
   ASSERT_NE(executor, nullptr);
   const Batch batch = Batch::Random(40, 1);
@@ -417,7 +127,7 @@ TEST(ExecutorTest, ProfileAddsUp) {
 }
 
 TEST(ExecutorTest, ConcurrentCallersTakeTurns) {
-  Model model;
+  ThreeStepModel model;
   const auto executor = model.Make({.threads = 3});
   ASSERT_NE(executor, nullptr);
   std::vector<std::thread> callers;
@@ -436,11 +146,11 @@ TEST(ExecutorTest, ConcurrentCallersTakeTurns) {
   EXPECT_THAT(model.record().errors, ::testing::IsEmpty());
 }
 
-#ifndef __SANITIZE_THREAD__  // which refuses to start threads in the child of a process that had some
+#ifndef __SANITIZE_THREAD__  // ThreadSanitizer does not start threads in the child of a process with threads
 
-// A child of fork, also one that was made in the middle of a pass, has a state of its own.
+// A child of fork has its own state, even if the fork happens in the middle of a pass.
 TEST(ExecutorTest, AChildOfForkStartsAnew) {
-  Model model;
+  ThreeStepModel model;
   const auto executor = model.Make({.threads = 3});
   ASSERT_NE(executor, nullptr);
   const Batch batch = Batch::Random(5, 1);
@@ -477,10 +187,10 @@ TEST(ExecutorTest, FloatEnvironmentOfTheCallerDoesNotMatterAndStays) {
   Batch batch;
   for (int i = 0; i < 8; ++i) batch.Add({kTinyId, 5});
   for (const int threads : {1, 4}) {
-    Model model;
+    ThreeStepModel model;
 #if defined(__x86_64__)
     const unsigned before = __builtin_ia32_stmxcsr();
-    __builtin_ia32_ldmxcsr(before | 0x8040);  // flush denormals: workers inherit it as well
+    __builtin_ia32_ldmxcsr(before | 0x8040);  // flush denormals; workers inherit it
 #endif
     std::fesetround(FE_UPWARD);
     const auto executor = model.Make({.threads = threads});
@@ -503,7 +213,7 @@ TEST(ExecutorTest, FloatEnvironmentOfTheCallerDoesNotMatterAndStays) {
 }
 
 std::string RunError(const Batch& batch, int64_t chunk_tokens = 4096) {
-  Model model;
+  ThreeStepModel model;
   ExecutorOptions options;
   options.threads = 2;
   options.chunk_tokens = chunk_tokens;
@@ -533,7 +243,7 @@ TEST(ExecutorTest, AnEmbeddingThatIsNotFiniteIsAnErrorThatNamesItsSequence) {
 }
 
 TEST(ExecutorTest, SequencesThatAreNotFiniteAreListedAndTheOthersComputed) {
-  Model model;
+  ThreeStepModel model;
   for (const int64_t chunk_tokens : {2, 5, 1000}) {
     ExecutorOptions options;
     options.threads = 2;
@@ -564,8 +274,8 @@ TEST(ExecutorTest, SequencesThatAreNotFiniteAreListedAndTheOthersComputed) {
   }
 }
 
-std::string CreateError(const std::function<void(Model&, ExecutorOptions&)>& change) {
-  Model model;
+std::string CreateError(const std::function<void(ThreeStepModel&, ExecutorOptions&)>& change) {
+  ThreeStepModel model;
   ExecutorOptions options;
   options.threads = 1;
   change(model, options);
@@ -574,17 +284,18 @@ std::string CreateError(const std::function<void(Model&, ExecutorOptions&)>& cha
 }
 
 TEST(ExecutorTest, RefusesProgramsThatDoNotFit) {
-  EXPECT_EQ(CreateError([](Model&, ExecutorOptions&) {}), "no error");
+  EXPECT_EQ(CreateError([](ThreeStepModel&, ExecutorOptions&) {}), "no error");
   const auto program_error = [](const std::function<void(Program&)>& change) {
-    return CreateError([&](Model& model, ExecutorOptions&) { change(model.program); });
+    return CreateError([&](ThreeStepModel& model, ExecutorOptions&) { change(model.program); });
   };
   EXPECT_THAT(program_error([](Program& p) { p.kernels.pop_back(); }),
               HasSubstr("2 kernels, but 3 functions"));
-  EXPECT_THAT(program_error([](Program& p) { p.steps[1].kernel = 3; }), HasSubstr("step 1: kernel 3 of 3"));
+  EXPECT_THAT(program_error([](Program& p) { p.steps[1].kernel = 3; }),
+              HasSubstr("step 1: kernel 3, expected less than 3"));
   EXPECT_THAT(program_error([](Program& p) { p.steps[2].arg_count = 6; }),
-              HasSubstr("step 2: arguments 9 + 6 of 14"));
+              HasSubstr("step 2: 6 arguments from 9 on, but the program has 14"));
   EXPECT_THAT(program_error([](Program& p) { p.steps[0].first_arg = UINT32_MAX; }),
-              HasSubstr("step 0: arguments"));
+              HasSubstr("step 0: 5 arguments from 4294967295 on"));
   EXPECT_THAT(program_error([](Program& p) { p.steps[0].row_grain = 0; }), HasSubstr("row grain 0"));
   EXPECT_THAT(program_error([](Program& p) { p.steps[0].cols = 0; }), HasSubstr("columns 0"));
   EXPECT_THAT(program_error([](Program& p) { p.steps[0].rows = static_cast<Rows>(9); }), HasSubstr("rows 9"));
@@ -599,15 +310,16 @@ TEST(ExecutorTest, RefusesProgramsThatDoNotFit) {
   EXPECT_THAT(program_error([](Program& p) { p.args[8].offset_b = INT64_MAX; }),
               HasSubstr("outside the arena"));
   EXPECT_THAT(program_error([](Program& p) { p.args[8].offset_b = -100; }), HasSubstr("outside the arena"));
-  EXPECT_THAT(program_error([](Program& p) { p.arena_bytes_t = INT64_MAX / 10; }), HasSubstr("an arena of"));
+  EXPECT_THAT(program_error([](Program& p) { p.arena_bytes_t = INT64_MAX / 10; }),
+              HasSubstr("the arena's size"));
   EXPECT_THAT(program_error([](Program& p) { p.scratch_bytes = -1; }), HasSubstr("-1 bytes of scratch"));
   EXPECT_THAT(program_error([](Program& p) { p.weights_bytes = 1000; }),
               HasSubstr("1000 bytes of packed weights"));
   EXPECT_THAT(program_error([](Program& p) { p.context_length = 0; }), HasSubstr("context of 0 tokens"));
   EXPECT_THAT(program_error([](Program& p) { p.context_length = INT64_MAX; }), HasSubstr("context of"));
-  EXPECT_THAT(CreateError([](Model&, ExecutorOptions& o) { o.threads = 65; }),
+  EXPECT_THAT(CreateError([](ThreeStepModel&, ExecutorOptions& o) { o.threads = 65; }),
               HasSubstr("65 threads (1 to 64"));
-  EXPECT_THAT(CreateError([](Model&, ExecutorOptions& o) { o.chunk_tokens = 0; }),
+  EXPECT_THAT(CreateError([](ThreeStepModel&, ExecutorOptions& o) { o.chunk_tokens = 0; }),
               HasSubstr("chunks of 0 tokens"));
 }
 

@@ -26,8 +26,8 @@ TEST(FairMutexTest, OneAtATime) {
   EXPECT_EQ(count, 80'000);
 }
 
-// Whoever gives it back and wants it again comes behind those that waited meanwhile, and those keep their order.
-TEST(FairMutexTest, InTheOrderOfComing) {
+// A thread that unlocks and locks again comes after the threads that were waiting, which keep their order.
+TEST(FairMutexTest, WaitingThreadsGetItInOrder) {
   FairMutex mutex;
   std::vector<int> order;
   std::vector<std::thread> threads;
@@ -37,7 +37,7 @@ TEST(FairMutexTest, InTheOrderOfComing) {
       const std::lock_guard lock(mutex);
       order.push_back(i);
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it waits now
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // until it waits
   }
   mutex.unlock();
   mutex.lock();

@@ -1,4 +1,4 @@
-// Images that are right, that were damaged, and that were made wrong on purpose.
+// Valid images, damaged images, and images with deliberate errors.
 #include "runtime/store/image.h"
 
 #include <gmock/gmock.h>
@@ -31,7 +31,7 @@ std::vector<uint8_t> ContentOf(SectionKind kind, uint64_t id = 0) {
   return RandomBytes(count, static_cast<uint64_t>(kind) * 100 + id);
 }
 
-// One of each kind that a sidecar has, two layouts of weights, and a page left free before the second.
+// An image with one section of each kind of a sidecar, two layouts of weights, and an unused page before the second.
 TestImage Sample() {
   TestImage image;
   image.Add(SectionKind::kModel, 0, ContentOf(SectionKind::kModel));
@@ -45,7 +45,7 @@ TestImage Sample() {
 
 std::string ErrorOf(const Status& status) { return status ? "no error" : status.error().message; }
 
-// Opens a copy of `bytes`; gives what Open says, then what CheckAll says, then "no error".
+// Opens a copy of `bytes` and returns the error of Open, or else that of CheckAll, or else "no error".
 std::string OpenError(std::span<const uint8_t> bytes, bool check_all = false) {
   const AlignedBytes copy(bytes);
   const auto image = Image::FromMemory(copy.span(), "test.weights");
@@ -97,7 +97,7 @@ void ExpectSample(const Image& image) {
   EXPECT_TRUE(image.CheckAll());
 }
 
-TEST_F(ImageFile, GivesBackEverySection) {
+TEST_F(ImageFile, ReturnsEverySection) {
   Write(Sample().Finish());
   auto image = Image::Open(path_);
   ASSERT_TRUE(image) << image.error().message;
@@ -108,7 +108,7 @@ TEST_F(ImageFile, GivesBackEverySection) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(moved.Get(SectionKind::kModel)->data()) % kSectionAlign, 0u);
 }
 
-TEST(Image, LiesInMemoryAsWell) {
+TEST(Image, OpensFromMemory) {
   const AlignedBytes bytes(Sample().Finish());
   const auto image = Image::FromMemory(bytes.span(), "embedded");
   ASSERT_TRUE(image) << image.error().message;
@@ -117,10 +117,10 @@ TEST(Image, LiesInMemoryAsWell) {
 
   const auto shifted = Image::FromMemory(bytes.span().subspan(8), "embedded");
   ASSERT_FALSE(shifted);
-  EXPECT_THAT(shifted.error().message, AllOf(HasSubstr("embedded: "), HasSubstr("no multiple of 64")));
+  EXPECT_THAT(shifted.error().message, AllOf(HasSubstr("embedded: "), HasSubstr("multiple of 64")));
 }
 
-TEST(Image, SaysWhatIsNotThere) {
+TEST(Image, NamesAMissingSection) {
   const AlignedBytes bytes(Sample().Finish());
   const auto image = Image::FromMemory(bytes.span(), "test.weights");
   ASSERT_TRUE(image);
@@ -131,7 +131,7 @@ TEST(Image, SaysWhatIsNotThere) {
             "test.weights: there is no weights section 0000000000c0ffee");
 }
 
-TEST_F(ImageFile, FilesThatAreNone) {
+TEST_F(ImageFile, FilesThatAreNotImages) {
   const auto error = [](const std::string& path, ErrorKind kind) {
     const auto image = Image::Open(path);
     if (image) return std::string("no error");
@@ -183,7 +183,7 @@ TEST(Image, EveryFlippedBitOfHeaderAndTableIsAnError) {
   EXPECT_TRUE(Image::FromMemory(copy.span(), "test.weights"));
 }
 
-TEST(Image, EveryFlippedBitOfASectionIsFoundWhereItMatters) {
+TEST(Image, AFlippedBitOfASectionIsAnErrorOfItsReadersOnly) {
   TestImage sample = Sample();
   const std::vector<uint8_t> bytes = sample.Finish();
   std::mt19937_64 random(2);
@@ -208,7 +208,7 @@ TEST(Image, EveryFlippedBitOfASectionIsFoundWhereItMatters) {
       if (kind != SectionKind::kTables) continue;
       const auto chunk = static_cast<int64_t>(bit / 8 / kTableChunkBytes);
       for (int64_t c = 0; c * int64_t{kTableChunkBytes} < int64_t{kTableBytes}; ++c) {
-        // Twice: a damaged chunk stays one.
+        // Twice, because a damaged chunk must fail each time.
         for (int turn = 0; turn < 2; ++turn) {
           EXPECT_EQ(image->CheckTables(c * int64_t{kTableChunkBytes}, 1).has_value(), c != chunk) << c;
         }
@@ -217,11 +217,11 @@ TEST(Image, EveryFlippedBitOfASectionIsFoundWhereItMatters) {
   }
 }
 
-TEST(Image, WhatBelongsToNoSectionIsZero) {
+TEST(Image, NonzeroBytesBetweenSectionsAreAnError) {
   TestImage sample = Sample();
   const std::vector<uint8_t> bytes = sample.Finish();
   EXPECT_EQ(OpenError(bytes, true), "no error");
-  // Behind the table, in the free page, behind a section, and in the last byte.
+  // After the table, in the unused page, after a section, and in the last byte.
   for (const size_t at : {size_t{64 + 7 * 64}, sample.entries[3].offset - 1,
                           sample.entries[2].offset + sample.entries[2].bytes, sample.entries[5].offset - 1}) {
     EXPECT_EQ(OpenError(Flipped(bytes, 8 * at)), "no error");
@@ -230,7 +230,7 @@ TEST(Image, WhatBelongsToNoSectionIsZero) {
   }
 }
 
-TEST(Image, ChecksTheChunksThatARangeTouches) {
+TEST(Image, ChecksTheChunksThatARangeOverlaps) {
   TestImage sample = Sample();
   std::vector<uint8_t> bytes = sample.Finish();
   const uint64_t tables = sample.entries[4].offset;
@@ -256,7 +256,7 @@ TEST(Image, ChecksTheChunksThatARangeTouches) {
   }
 }
 
-TEST(Image, WithoutTablesNoRangeIsRight) {
+TEST(Image, WithoutTablesEveryRangeIsAnError) {
   TestImage small;
   small.Add(SectionKind::kModel, 0, ContentOf(SectionKind::kModel));
   const AlignedBytes bytes(small.Finish());
@@ -290,7 +290,7 @@ TEST(Image, TablesAreCheckedByManyThreads) {
   EXPECT_EQ(wrong, 0);
 }
 
-// The header's hash is right in all of these: they come from a faulty writer, or a hostile one.
+// The header's hash is right in all of these, as from a faulty or hostile writer.
 struct Hostile {
   const char* name;
   std::function<void(TestImage&)> edit;
@@ -323,30 +323,31 @@ TEST(Image, WrongTablesWithTheRightHashAreErrors) {
       {"reserved of an entry", [](TestImage& i) { i.entries[2].zeros[2] = 1; },
        "section 2 of 7: reserved bytes are not 0"},
       {"an id", [](TestImage& i) { i.entries[0].id = 5; },
-       "model section 0000000000000005: an id, where it must be 0"},
-      {"an id", [](TestImage& i) { i.entries[4].id = 5; }, "tables section 0000000000000005: an id"},
+       "model section 0000000000000005: its id must be 0"},
+      {"an id", [](TestImage& i) { i.entries[4].id = 5; },
+       "tables section 0000000000000005: its id must be 0"},
       {"twice", [](TestImage& i) { i.entries[3].id = 1; },
-       "weights section 0000000000000001: it is there twice"},
-      {"misaligned", [](TestImage& i) { i.entries[3].offset += 64; }, "no multiple of 4096"},
+       "weights section 0000000000000001: the image has it twice"},
+      {"misaligned", [](TestImage& i) { i.entries[3].offset += 64; }, "multiple of 4096"},
       {"overlapping", [](TestImage& i) { i.entries[3].offset = i.entries[2].offset + kPage; },
-       "lies before the end of what precedes it"},
+       "the end of the section before it"},
       {"the same place", [](TestImage& i) { i.entries[3].offset = i.entries[2].offset; },
-       "lies before the end of what precedes it"},
+       "the end of the section before it"},
       {"unordered", [](TestImage& i) { std::swap(i.entries[2], i.entries[3]); },
        "section 3 of 7: weights section 0000000000000001: offset 16384 lies before"},
       {"within the table", [](TestImage& i) { i.entries[0].offset = 0; },
-       "model section: offset 0 lies before the end of what precedes it, 512"},
+       "model section: offset 0 lies before 512, the end of the section before it"},
       {"empty", [](TestImage& i) { i.entries[1].bytes = 0; }, "tokenizer section: it is empty"},
       {"too long", [](TestImage& i) { i.entries[6].bytes += kPage; }, "golden section: 9096 bytes at offset"},
       {"into the next", [](TestImage& i) { i.entries[2].bytes += 5 * kPage; },
-       "lies before the end of what precedes it"},
+       "the end of the section before it"},
       {"huge", [](TestImage& i) { i.entries[6].bytes = UINT64_MAX; }, "18446744073709551615 bytes at offset"},
       {"a sum that wraps", [](TestImage& i) { i.entries[6].bytes = 0 - i.entries[6].offset; },
        "lie outside the file of"},
       {"outside", [](TestImage& i) { i.entries[6].offset = i.bytes.size(); }, "lie outside the file of"},
       {"far outside", [](TestImage& i) { i.entries[6].offset = UINT64_MAX / kPage * kPage; },
        "lie outside the file of"},
-      {"something behind",
+      {"bytes after the last section",
        [](TestImage& i) {
          i.bytes.resize(i.bytes.size() + kPage);
          i.header.file_bytes += kPage;
@@ -382,7 +383,7 @@ TEST(Image, SixtyFourSectionsAreTheLimit) {
   EXPECT_EQ(OpenError(image.Finish(), true), "no error");
 }
 
-// Sections of another file have other hashes, also when everything else is the same.
+// Sections of another file have other hashes, even if everything else is equal.
 TEST(Image, SwappedSectionsAreFound) {
   TestImage sample = Sample();
   std::vector<uint8_t> bytes = sample.Finish();
@@ -400,8 +401,8 @@ TEST(Image, SwappedSectionsAreFound) {
   EXPECT_FALSE(image->Get(SectionKind::kTokenizer));
 }
 
-// Where the system can be asked for pages, those that a file has lost are an error and not a signal.
-TEST_F(ImageFile, AFileThatShrinksWhileOpen) {
+// If the system can populate pages, missing pages of a shortened file are an error and not a signal.
+TEST_F(ImageFile, AFileShortenedWhileOpenIsAnError) {
 #ifdef MADV_POPULATE_READ
   static char page[2 * 4096];
   const auto aligned = reinterpret_cast<uintptr_t>(page + 4095) / 4096 * 4096;
@@ -421,7 +422,7 @@ TEST_F(ImageFile, AFileThatShrinksWhileOpen) {
 #endif
 }
 
-TEST(Fingerprint, TextAndBack) {
+TEST(Fingerprint, ParseReadsItsText) {
   FingerprintBytes bytes = {};
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 0x11);
   EXPECT_EQ(FingerprintText(bytes), "00112233445566778899aabbccddeeff");

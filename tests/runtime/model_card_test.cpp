@@ -46,7 +46,7 @@ std::string ErrorOf(const Result<T>& result) {
   return result.error().message;
 }
 
-TEST(ModelCard, ThereAndBack) {
+TEST(ModelCard, ParseReadsWhatSerializeWrote) {
   const std::vector<uint8_t> bytes = SerializeModelCard(Sample());
   const auto info = ParseModelCard(bytes);
   ASSERT_TRUE(info) << info.error().message;
@@ -55,7 +55,7 @@ TEST(ModelCard, ThereAndBack) {
   EXPECT_EQ(TextOf(info->activations), "i16");
 }
 
-TEST(ModelCard, AnotherSizeIsAnError) {
+TEST(ModelCard, AWrongSizeIsAnError) {
   std::vector<uint8_t> bytes = SerializeModelCard(Sample());
   for (const size_t size : {0, 1, 511, 513, 1024}) {
     bytes.resize(size);
@@ -66,7 +66,7 @@ TEST(ModelCard, AnotherSizeIsAnError) {
 TEST(ModelCard, EveryFieldOutOfRangeIsAnError) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max(), kLeast = std::numeric_limits<int64_t>::min();
   const std::pair<std::function<void(ModelCard&)>, const char*> cases[] = {
-      {[](ModelCard& i) { i.name[3] = '\n'; }, "model: name: byte 0x0a at 3 is no printable UTF-8"},
+      {[](ModelCard& i) { i.name[3] = '\n'; }, "model: name: byte 0x0a at 3 is not printable UTF-8"},
       {[](ModelCard& i) { i.name[0] = '\x1B'; }, "model: name: byte 0x1b at 0"},
       {[](ModelCard& i) { i.name[0] = '\x7F'; }, "model: name: byte 0x7f at 0"},
       {[](ModelCard& i) { i.name[0] = '\xFF'; }, "model: name: byte 0xff at 0"},
@@ -74,9 +74,10 @@ TEST(ModelCard, EveryFieldOutOfRangeIsAnError) {
       {[](ModelCard& i) { i.name[16] = '\xC2', i.name[17] = '\x9B'; }, "model: name: byte 0xc2 at 16"},
       {[](ModelCard& i) { i.name[127] = 'a'; }, "model: name: not padded with zeros"},
       {[](ModelCard& i) { std::ranges::fill(i.architecture, 'a'); },
-       "model: architecture: no zero at its end"},
-      {[](ModelCard& i) { std::ranges::fill(i.activations, 'a'); }, "model: activations: no zero at its end"},
-      {[](ModelCard& i) { std::ranges::fill(i.compiler_version, 'a'); }, "model: compiler_version: no zero"},
+       "model: architecture: does not end in a zero"},
+      {[](ModelCard& i) { std::ranges::fill(i.activations, 'a'); },
+       "model: activations: does not end in a zero"},
+      {[](ModelCard& i) { std::ranges::fill(i.compiler_version, 'a'); }, "model: compiler_version: does not end in a zero"},
       {[](ModelCard& i) { i.normalize = 2; }, "model: normalize: 2 (0 to 1 are allowed)"},
       {[](ModelCard& i) { i.layers = -1; }, "model: layers: -1 (0 to 4096 are allowed)"},
       {[](ModelCard& i) { i.layers = kMost; }, "model: layers: "},
@@ -101,7 +102,7 @@ TEST(ModelCard, EveryFieldOutOfRangeIsAnError) {
   }
 }
 
-TEST(ModelCard, TextsAreCutBetweenCharacters) {
+TEST(ModelCard, LongTextsAreTruncatedBetweenCharacters) {
   char field[8];
   const auto set = [&](std::string_view text) {
     SetText(field, text);
@@ -117,7 +118,7 @@ TEST(ModelCard, TextsAreCutBetweenCharacters) {
   EXPECT_EQ(set(""), "");
 }
 
-TEST(ModelCard, TheTableLiesWithinItsSection) {
+TEST(ModelCard, ATableOutsideItsSectionIsAnError) {
   ModelCard info = Sample();
   const int64_t bytes = 64 + 100 * 816;
   EXPECT_TRUE(CheckTableFits(info, bytes));
@@ -134,7 +135,7 @@ std::vector<GoldenVector> SampleGolden() {
       {{2, 99, 1}, {0.5f, -0.25f, 1e-30f}}, {{0}, {1, 2, 3}}, {std::vector<int32_t>(20, 7), {-0.0f, 0, 0}}};
 }
 
-TEST(Golden, ThereAndBack) {
+TEST(Golden, ParseReadsWhatSerializeWrote) {
   const std::vector<uint8_t> bytes = SerializeGolden(SampleGolden());
   EXPECT_EQ(bytes.size(), 8 + 3 * 4 + 24 * 4 + 9 * 4u);
   const auto golden = ParseGolden(bytes, Sample());

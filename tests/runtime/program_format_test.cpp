@@ -1,4 +1,4 @@
-// Programs as bytes: there and back, and every way of being wrong.
+// Serialised programs: round trips, and errors of each field.
 #include "runtime/store/program_format.h"
 
 #include <gmock/gmock.h>
@@ -48,7 +48,7 @@ Program Sample() {
 }
 
 std::string ErrorOf(std::span<const uint8_t> bytes) {
-  // A copy of just this size, so that AddressSanitizer sees each read behind it.
+  // A copy of exactly this size, so that AddressSanitizer detects reads beyond its end.
   const std::vector<uint8_t> copy(bytes.begin(), bytes.end());
   const auto program = ParseProgram(copy);
   if (program) return "no error";
@@ -62,13 +62,13 @@ void Put(std::vector<uint8_t>& bytes, size_t offset, T value) {
   std::memcpy(bytes.data() + offset, &value, sizeof(value));
 }
 
-// Where the parts of the sample begin.
+// Offsets of the parts of the sample.
 constexpr size_t kNumbers = 24, kNames = kNumbers + 72;
 constexpr size_t kSteps = kNames + 3 * 4 + 5 + 18 + 5, kStepBytes = 48;
 constexpr size_t kArgs = kSteps + 4 * kStepBytes, kArgBytes = 32;
 constexpr size_t kEnd = kArgs + 9 * kArgBytes;
 
-TEST(ProgramFormat, ThereAndBack) {
+TEST(ProgramFormat, ParseReadsWhatSerializeWrote) {
   const std::vector<uint8_t> bytes = SerializeProgram(Sample());
   EXPECT_EQ(bytes.size(), kEnd);
   const auto program = ParseProgram(bytes);
@@ -95,7 +95,7 @@ TEST(ProgramFormat, EveryTruncationIsAnError) {
               HasSubstr("481 bytes of steps and arguments, expected 480 for 4 steps and 9 arguments"));
 }
 
-// What is taken means what it says: written again, it gives the same bytes.
+// An accepted program gives the same bytes when it is serialised again.
 TEST(ProgramFormat, EveryFlippedBitIsAnErrorOrAnotherProgram) {
   const std::vector<uint8_t> bytes = SerializeProgram(Sample());
   size_t errors = 0;
@@ -141,20 +141,20 @@ TEST(ProgramFormat, EveryFieldOutOfRangeIsAnError) {
       {kNames, 0, "program: kernel 0: length: 0 (1 to 1024 are allowed)"},
       {kNames, 1025, "program: kernel 0: length: 1025 (1 to 1024 are allowed)"},
       {kNames, UINT32_MAX, "program: kernel 0: length: 4294967295"},
-      {kNames, 1024, "program: kernel 0: name: 1024 bytes are needed, "},
-      {kNames + 4, 0x20626D65, "program: kernel 0: its name is no symbol"},
-      {kNames + 4, 0x00626D65, "program: kernel 0: its name is no symbol"},
-      {kStep1, 3, "program: step 1: kernel 3 of 3"},
-      {kStep1, UINT32_MAX, "program: step 1: kernel 4294967295 of 3"},
-      {kStep1 + 4, 10, "program: step 1: arguments 10 + 5 of 9"},
-      {kStep1 + 4, UINT32_MAX, "program: step 1: arguments 4294967295 + 5 of 9"},
-      {kStep1 + 8, 7, "program: step 1: arguments 3 + 7 of 9"},
-      {kStep1 + 8, UINT32_MAX, "program: step 1: arguments 3 + 4294967295 of 9"},
+      {kNames, 1024, "program: kernel 0: name: needs 1024 bytes, "},
+      {kNames + 4, 0x20626D65, "program: kernel 0: name: has a character other than"},
+      {kNames + 4, 0x00626D65, "program: kernel 0: name: has a character other than"},
+      {kStep1, 3, "program: step 1: kernel 3, expected less than 3"},
+      {kStep1, UINT32_MAX, "program: step 1: kernel 4294967295, expected less than 3"},
+      {kStep1 + 4, 10, "program: step 1: 5 arguments from 10 on, but the program has 9"},
+      {kStep1 + 4, UINT32_MAX, "program: step 1: 5 arguments from 4294967295 on, but the program has 9"},
+      {kStep1 + 8, 7, "program: step 1: 7 arguments from 3 on, but the program has 9"},
+      {kStep1 + 8, UINT32_MAX, "program: step 1: 4294967295 arguments from 3 on, but the program has 9"},
       {kStep1 + 12, 3, "program: step 1: rows: unknown kind 3"},
       {kStep1 + 12, 256, "program: step 1: rows: unknown kind 256"},
       {kArg2, 9, "program: argument 2: kind: unknown kind 9"},
       {kArg2, 256 + 6, "program: argument 2: kind: unknown kind 262"},
-      {kArg2 + 4, 1, "program: argument 2: zero: 1"},
+      {kArg2 + 4, 1, "program: argument 2: zero: 1, expected 0"},
   };
   for (const auto& [offset, value, error] : words) {
     std::vector<uint8_t> wrong = bytes;
@@ -162,18 +162,18 @@ TEST(ProgramFormat, EveryFieldOutOfRangeIsAnError) {
     EXPECT_THAT(ErrorOf(wrong), HasSubstr(error)) << "at " << offset;
   }
   const Case<int64_t> numbers[] = {
-      {kNumbers, kLeast, "program: an arena of"},
-      {kNumbers, kMost, "program: an arena of"},
+      {kNumbers, kLeast, "program: the arena's size"},
+      {kNumbers, kMost, "program: the arena's size"},
       {kNumbers, -1024, "argument 2: offset 64 + 256 T + 128 B lies outside the arena"},
-      {kNumbers + 8, kMost, "program: an arena of"},
-      {kNumbers + 8, -1024, "program: an arena of"},
-      {kNumbers + 16, kMost, "program: an arena of"},
-      {kNumbers + 16, kLeast, "program: an arena of"},
+      {kNumbers + 8, kMost, "program: the arena's size"},
+      {kNumbers + 8, -1024, "program: the arena's size"},
+      {kNumbers + 16, kMost, "program: the arena's size"},
+      {kNumbers + 16, kLeast, "program: the arena's size"},
       {kNumbers + 24, -1, "program: -1 bytes of scratch"},
-      {kNumbers + 24, kMaxScratchBytes + 1, "bytes of scratch a thread (at most 4294967296)"},
-      {kNumbers + 32, -1, "program: -1 bytes of packed weights"},
+      {kNumbers + 24, kMaxScratchBytes + 1, "bytes of scratch per thread (at most 4294967296)"},
+      {kNumbers + 32, -1, "program: needs -1 bytes of packed weights"},
       {kNumbers + 32, 192, "argument 7: offset 192 lies outside 192 bytes of packed weights"},
-      {kNumbers + 40, -1, "program: -1 bytes of the model file"},
+      {kNumbers + 40, -1, "program: needs -1 bytes of the model file"},
       {kNumbers + 40, int64_t{1} << 40,
        "argument 1: offset 1099511627776 lies outside 1099511627776 bytes of model file"},
       {kNumbers + 48, 0, "program: 0 dims"},
@@ -203,7 +203,7 @@ TEST(ProgramFormat, EveryFieldOutOfRangeIsAnError) {
   }
 }
 
-TEST(ProgramFormat, TheLimitsThemselvesAreTaken) {
+TEST(ProgramFormat, CountsAtTheLimitsAreAccepted) {
   Program program = Sample();
   program.kernels[0] = std::string(kMaxKernelNameBytes, 'k');
   program.scratch_bytes = kMaxScratchBytes;

@@ -1,5 +1,4 @@
-// Images made by hand for tests, right or wrong: the writer of the tests, which shares nothing but the
-// structs with the real one.
+// Writes valid and invalid images for tests. Shares only the structs of the format with the product's writer.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +12,7 @@
 
 namespace ggufc::runtime {
 
-// Exactly as many bytes as asked for, at an address that an image may have, so that AddressSanitizer sees
-// each read behind them.
+// A buffer of exactly the requested size, aligned as an image, so that AddressSanitizer detects reads beyond its end.
 class AlignedBytes {
  public:
   explicit AlignedBytes(std::span<const uint8_t> bytes);
@@ -32,23 +30,23 @@ class AlignedBytes {
 struct TestImage {
   ImageHeader header;
   std::vector<SectionEntry> entries;
-  std::vector<uint8_t> bytes;  // the whole file; the header and the table come in by Finish
+  std::vector<uint8_t> bytes;  // the whole file; Finish writes the header and the table
 
   explicit TestImage(uint8_t fingerprint = 7) { header.fingerprint.fill(fingerprint); }
 
-  // `gap`: bytes to leave free before the section, a multiple of kSectionAlign. Returns its index.
+  // Adds a section and returns its index. `gap`: unused bytes before the section, a multiple of kSectionAlign.
   size_t Add(SectionKind kind, uint64_t id, std::span<const uint8_t> content, uint64_t gap = 0);
-  // A section of kTables and its hashes.
+  // Adds kTables and its hashes.
   void AddTables(std::span<const uint8_t> content);
 
-  // The file, after its header has been given sizes and hash, or, with `adjust` false, the hash only.
+  // Writes the sizes and the hash to the header and returns the file. With `adjust` false, writes only the hash.
   std::vector<uint8_t> Finish(bool adjust = true);
 
  private:
-  static constexpr uint64_t kFirstOffset = 8192;  // behind a full table
+  static constexpr uint64_t kFirstOffset = 8192;  // after a table of kMaxSections
 };
 
-// Bytes that look random and are the same for the same seed.
+// Pseudo-random bytes, determined by the seed.
 std::vector<uint8_t> RandomBytes(size_t count, uint64_t seed);
 
 }  // namespace ggufc::runtime

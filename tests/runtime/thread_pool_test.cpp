@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <memory>
 #include <numeric>
 #include <random>
 
@@ -13,8 +12,8 @@ namespace {
 
 using std::chrono::microseconds;
 
-// Counts what was called; each step reads what all items of the step before wrote, unprotected, so that
-// ThreadSanitizer and the check see a step that begins too early.
+// Counts the calls. Each step reads, without locks, what all items of the step before wrote, so that ThreadSanitizer
+// and the check detect a step that begins too early.
 class Recorder final : public ThreadPool::Work {
  public:
   Recorder(std::vector<int64_t> items, int threads)
@@ -36,7 +35,7 @@ class Recorder final : public ThreadPool::Work {
       return;
     }
     if (busy_[static_cast<size_t>(thread)].exchange(true))
-      ++errors_;  // two items at once on one thread number
+      ++errors_;  // two items at once with one thread number
     if (work) work(step, item);
     int64_t sum = 1;
     for (size_t before = s; before-- > 0;) {
@@ -82,10 +81,10 @@ void Burn(int64_t turns) {
   for (int64_t i = 0; i < turns; ++i) sink = i;
 }
 
-// With and without spinning: the waits take different ways.
+// With and without spinning, because the code that waits differs.
 const std::vector<std::chrono::nanoseconds> kSpins = {microseconds(0), microseconds(1), microseconds(50)};
 
-TEST(ThreadPoolTest, OneThreadIsThePlainLoopOnTheCaller) {
+TEST(ThreadPoolTest, OneThreadRunsAPlainLoopOnTheCaller) {
   ThreadPool pool(1);
   EXPECT_EQ(pool.threads(), 1);
   const auto caller = std::this_thread::get_id();
@@ -128,9 +127,9 @@ TEST(ThreadPoolTest, NothingToDo) {
   }
 }
 
-// Workers come in as soon as a run is there, and must find nothing before its first step is open. The caller, which asks
-// for the items of that step first, is slow here.
-TEST(ThreadPoolTest, NobodyBeginsBeforeTheFirstStepIsOpen) {
+// Workers join as soon as a run begins, and must not claim items before its first step opens. The caller, which first
+// asks for the items of that step, is slow here.
+TEST(ThreadPoolTest, NoItemIsClaimedBeforeTheFirstStepOpens) {
   class Slow final : public ThreadPool::Work {
    public:
     int64_t Steps() const override { return 2; }
@@ -145,7 +144,7 @@ TEST(ThreadPoolTest, NobodyBeginsBeforeTheFirstStepIsOpen) {
     mutable std::atomic<bool> first_{true};
   };
   for (int i = 0; i < 20; ++i) {
-    ThreadPool pool(3, microseconds(50));  // a new one: the first run differs from the others
+    ThreadPool pool(3, microseconds(50));  // a new pool, because the first run differs from the others
     Slow slow;
     pool.Run(slow);
     for (const std::atomic<int>& calls : slow.calls) EXPECT_EQ(calls.load(), 1);
@@ -167,7 +166,7 @@ TEST(ThreadPoolTest, ManyTinyRuns) {
 }
 
 TEST(ThreadPoolTest, WorkersTakePart) {
-  // Two items that each wait for the other: one thread alone would never end.
+  // Each of two items waits for the other, so one thread alone would never finish.
   for (const auto spin : kSpins) {
     ThreadPool pool(2, spin);
     for (int run = 0; run < 20; ++run) {
@@ -188,7 +187,7 @@ TEST(ThreadPoolTest, SleepersWakeForTheNextStepAndTheNextRun) {
     for (const auto spin : kSpins) {
       ThreadPool pool(threads, spin);
       for (int run = 0; run < 3; ++run) {
-        // Items 0 of each step take longer than any spin, so that the others sleep in the middle of a run.
+        // Item 0 of each step takes longer than the spin, so that the other threads sleep in the middle of a run.
         Recorder recorder({4, 1, 9, 1, 4}, threads);
         recorder.work = [](int64_t, int64_t item) {
           if (item == 0) std::this_thread::sleep_for(microseconds(1500));
@@ -203,7 +202,7 @@ TEST(ThreadPoolTest, SleepersWakeForTheNextStepAndTheNextRun) {
 
 TEST(ThreadPoolTest, UnevenItemsAreShared) {
   ThreadPool pool(4, microseconds(50));
-  // One item as long as all others together: they must not wait behind it.
+  // One item takes as long as all others together. The others must not wait for it.
   std::atomic<bool> others_done{false};
   std::atomic<int> done{0};
   pool.ForEach(40, [&](int64_t item, int) {
@@ -216,7 +215,7 @@ TEST(ThreadPoolTest, UnevenItemsAreShared) {
   EXPECT_TRUE(others_done);
 }
 
-TEST(ThreadPoolTest, ComesAndGoesUnused) {
+TEST(ThreadPoolTest, CreateAndDestroyWithoutARun) {
   for (int i = 0; i < 50; ++i) ThreadPool pool(1 + i % 16);
 }
 

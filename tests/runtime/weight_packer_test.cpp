@@ -1,4 +1,4 @@
-// The packer against loops that follow the layout's description one element at a time.
+// Compares the packer with loops that compute the place of each element from the description of the layout.
 #include "runtime/exec/weight_packer.h"
 
 #include <fmt/format.h>
@@ -80,7 +80,7 @@ std::vector<RowOf> ReferenceRows(const PackJob& job) {
 std::vector<uint8_t> ReferencePanels(const PackJob& job) {
   const PackSource& first = job.sources[0];
   const std::vector<RowOf> rows = ReferenceRows(job);
-  // Rows with padding: a unit begins at a panel.
+  // The rows with the padding that makes each unit begin at a panel.
   std::vector<RowOf> padded;
   const size_t unit = job.unit == 0 ? rows.size() : static_cast<size_t>(job.unit);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -125,7 +125,7 @@ std::vector<uint8_t> ReferencePanels(const PackJob& job) {
   return bytes;
 }
 
-// Packs between guards that must survive, over bytes that must not.
+// Packs to memory filled with a pattern. Guards before and after the result must not change.
 std::vector<uint8_t> PackGuarded(const PackJob& job) {
   constexpr size_t kGuard = 64;
   const auto size = static_cast<size_t>(PackedBytes(job));
@@ -193,7 +193,7 @@ TEST(WeightPackerTest, ConcatAndInterleave) {
   }
 }
 
-TEST(WeightPackerTest, OneQ8ValueLiesWhereTheLayoutSays) {
+TEST(WeightPackerTest, PlaceOfOneQ8Value) {
   // Row 17 is row 1 of panel 1; k = 37 is pair 18, second; block 1.
   Tensor tensor(WeightType::kQ8_0, 32, 64, 5);
   std::fill(tensor.bytes.begin(), tensor.bytes.end(), uint8_t{0});
@@ -217,7 +217,7 @@ TEST(WeightPackerTest, OneQ8ValueLiesWhereTheLayoutSays) {
   EXPECT_EQ(bytes[kPanel + 9 * 64 + 1 * 4 + 0], 128);
 }
 
-TEST(WeightPackerTest, NoRowsAreNoBytes) {
+TEST(WeightPackerTest, NoRowsPackToNoBytes) {
   const Tensor tensor(WeightType::kQ8_0, 0, 64, 1);
   PackJob job;
   job.sources = {tensor.source};
@@ -261,7 +261,7 @@ TEST(WeightPackerTest, VectorOfEveryHalf) {
 }
 
 TEST(WeightPackerTest, VectorIsScaledInDoubleAndPadded) {
-  // A factor that is no float, so that a product of floats differs.
+  // A factor that is not a float, so that a product in float would differ.
   const double factor = 1.0 / 3.0;
   std::vector<float> in(35);
   std::mt19937 random(7);
@@ -273,7 +273,7 @@ TEST(WeightPackerTest, VectorIsScaledInDoubleAndPadded) {
                  {reinterpret_cast<const uint8_t*>(in.data() + 30), WeightType::kF32, 1, 5}};
   const std::vector<float> values = PackFloats(job);
   ASSERT_EQ(values.size(), 48u);
-  int differs = 0;  // from a product of floats
+  int differs = 0;  // from a product in float
   for (size_t i = 0; i < in.size(); ++i) {
     EXPECT_EQ(values[i], static_cast<float>(static_cast<double>(in[i]) * factor)) << i;
     differs += values[i] != in[i] * static_cast<float>(factor);
@@ -295,7 +295,7 @@ TEST(WeightPackerTest, VectorOfBF16) {
   EXPECT_TRUE(values[3] == 0 && std::signbit(values[3]));
 }
 
-TEST(WeightPackerTest, PackAllFillsEachJobsPlace) {
+TEST(WeightPackerTest, PackAllWritesEachJobAtItsOffset) {
   const Tensor a(WeightType::kQ8_0, 48, 64, 11), b(WeightType::kF32, 1, 20, 12);
   std::vector<PackJob> jobs(3);
   jobs[0].sources = {a.source};

@@ -73,7 +73,7 @@ TEST(CutStepTest, OneThreadOrLittleWorkIsOneItem) {
 }
 
 TEST(CutStepTest, WorkLimitsTheThreads) {
-  // Worth two threads of eight: two items of one column each.
+  // The work is worth two of eight threads: two items of one column each.
   EXPECT_EQ(Cut(MakeStep(48, 1, 1, kMinWorkPerThread / 10 + 1), 20, 8),
             (std::vector<WorkItem>{{0, 10, 0, 1}, {10, 20, 0, 1}}));
 }

@@ -3,7 +3,7 @@
 #                                  Runs clang-tidy with the checks of .clang-tidy, and clang's warnings, over the product's
 #                                  sources (or the named ones). Exit status 77, skipped, where there is no clang-tidy 19.
 #
-# clang_tidy.sh --self-test        Checks that it finds a mistake, and does not take what it found for passed.
+# clang_tidy.sh --self-test        Checks that it finds a mistake, and that a file with a mistake is not cached as passed.
 #
 # CACHE is a folder that remembers what passed, by the contents of a source, of all headers of ours that it includes, and of
 # the checks: a second run takes seconds, also in another checkout. With --user-cache FOLDER it is
@@ -57,8 +57,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export tidy cache work
 llvm=$(llvm-config-19 --includedir 2>/dev/null || echo /usr/lib/llvm-19/include)
-# As CMakeLists.txt has them; the root serves for the folders that each target sees. (clang finds a deprecated function used
-# inside of libstdc++ 12.)
+# The flags of CMakeLists.txt, with the root as the include folder of all targets. (-Wno-deprecated-declarations: libstdc++ 12
+# uses a deprecated function.)
 flags="-std=c++20 -I. -isystem $llvm -Wall -Wextra -Wconversion -Wno-sign-conversion -Wno-deprecated-declarations -ffp-contract=off -DGGUFC_VERSION=\"0\""
 export flags
 
@@ -68,7 +68,7 @@ else
   files=("$@")
 fi
 
-# One file a line: what it includes of ours, directly.
+# One line per include of a header of ggufc: the file and the header.
 graph=$(grep -rHoE --include='*.h' --include='*.hpp' --include='*.cpp' --include='*.def' '^#include "[^"]+"' \
   support ir frontend passes runtime codegen driver tools | sed 's/:#include "/ /; s/"$//')
 

@@ -1,15 +1,16 @@
 #!/bin/bash
-# include_directions.sh [ROOT]    Checks who includes whom: every folder of ROOT (default: this source tree) includes only
-#                                 what the table below allows.
-# include_directions.sh --self-test    Checks that it finds what is wrong with a small tree.
+# include_directions.sh [ROOT]    Checks that every folder of ROOT (default: this source tree) includes only what the table
+#                                 below allows.
+# include_directions.sh --self-test    Checks that it finds the wrong includes of a small tree.
 #
-# What a target links decides what its folder's quoted includes can reach; this adds what linking cannot say: the libraries
-# of others (only code generation sees LLVM), and single headers of a folder. Exit status 1: a line for each wrong include.
+# The libraries of a CMake target already limit the quoted includes of its folder. This check adds limits that linking cannot
+# express: external libraries (only code generation includes LLVM) and single headers of a folder. Exit status 1: there are
+# wrong includes, printed one per line.
 set -euo pipefail
 
-# FOLDER: what it may include of ours, a folder or a single header | which libraries, as the start of a path in <>.
-# The standard library and the system's headers (a name without a folder, sys/, linux/) are everybody's. The public
-# headers are installed without a folder around them, and so included by those beside them.
+# FOLDER: the folders or single headers of ggufc that it may include | the libraries, as prefixes of a path in <>. Every folder
+# may include the standard library and the system's headers (a name without a folder, sys/, linux/). The public headers are
+# installed in one folder, so they include each other by name alone.
 table='
 support:  support                                                     | fmt/ tl/ xxhash.h
 ir:       ir support                                                  | fmt/
@@ -30,7 +31,7 @@ self_test() {
     : >"$tree/$folder/a.h"
   done <<<"$table"
   mkdir -p "$tree/tests" && printf '#include <gtest/gtest.h>\n' >"$tree/tests/a.cpp"
-  "$0" "$tree" >/dev/null || { echo "self-test: a good tree is refused"; return 1; }
+  "$0" "$tree" >/dev/null || { echo "self-test: a tree without wrong includes fails"; return 1; }
   printf '  #  include "ir/a.h"  // no\n#include <llvm/ADT/Twine.h>\nauto x = "\n#include <ggufc/ggufc.h>";\n' >"$tree/runtime/b.h"
   printf '#include "runtime/exec/executor.h"\n#include "runtime/api/code.h"\n#include "a.h"\n' >"$tree/codegen/b.cpp"
   printf '#include <xxh3.h>\n#include <nlohmann/json.hpp>\n' >"$tree/ir/b.hpp"
@@ -56,7 +57,7 @@ if [ "${1:-}" = --self-test ]; then
 fi
 
 cd "${1:-"$(dirname "$0")/../.."}"
-# Folders whose programs may use everything, and what is no source of ours.
+# Folders that may include everything, and folders without sources of ggufc.
 free=' tests bench examples build docs scripts cmake '
 wrong=0
 for folder in */; do
@@ -97,7 +98,7 @@ awk -v table="$table" '
     } else {
       name = substr(line, 2)
       sub(/>.*/, "", name)
-      # A public header of ours, in text that we generate.
+      # A public header of ggufc, in generated text.
       if (name ~ /^ggufc\//) next
       if (name !~ /\// && name != "xxhash.h") next
       if (name ~ /^(sys|linux)\//) next

@@ -21,7 +21,7 @@ class HelpFormatter : public CLI::Formatter {
                        make_groups(app, mode), help_.examples);
   }
 
-  // Without CLI11's notes on what excludes what: a wrong combination gets a message of its own.
+  // Omits CLI11's notes on exclusive options. A wrong combination has its own message.
   std::string make_option_opts(const CLI::Option* option) const override {
     return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
   }
@@ -33,7 +33,7 @@ class HelpFormatter : public CLI::Formatter {
 }  // namespace
 
 void PrintToStderr(std::string_view text) {
-  // When stderr is gone there is nobody to tell.
+  // An error of stderr itself cannot be reported.
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
 }
 
@@ -79,7 +79,7 @@ std::optional<int> CommandLine::Parse(const Arguments& arguments) {
     std::string_view message = error.what();
     const size_t flag = message.find("--"), value = message.find(" = ");
     if (flag == message.npos || value == message.npos || value < flag) return UsageError(message);
-    return UsageError(fmt::format("{}: '{}' is not a number that it takes",
+    return UsageError(fmt::format("{}: '{}' is not a number, or is out of range",
                                   message.substr(flag, value - flag), message.substr(value + 3)));
   } catch (const CLI::Error& error) {
     return UsageError(error.what());
@@ -88,14 +88,14 @@ std::optional<int> CommandLine::Parse(const Arguments& arguments) {
   return std::nullopt;
 }
 
-// What CLI11 did not place: texts, unknown flags, and the `--` behind which everything is a text.
+// Sorts the arguments that CLI11 did not place: texts, unknown flags, and `--`, after which all arguments are texts.
 Status CommandLine::TakeExtras() {
   bool all_texts = false;
   for (std::string& extra : app_.remaining()) {
     if (!all_texts && extra == "--") {
       all_texts = true;
     } else if (!all_texts && extra.size() > 1 && extra[0] == '-' && (extra[1] < '0' || extra[1] > '9')) {
-      return Err("{} is not a flag of this command (texts that start with - go behind --)", extra);
+      return Err("{} is not a flag of this command (write -- before texts that start with -)", extra);
     } else {
       texts_.push_back(std::move(extra));
     }

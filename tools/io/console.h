@@ -1,5 +1,5 @@
-// What the programs and their subcommands share: flags, help, exit statuses, and how they talk to the user. Results go
-// to stdout (support/os/output_file.h); everything here that prints a message prints to stderr.
+// Shared by the programs and their subcommands: flags, help, exit statuses and messages to the user. Results go to
+// stdout (support/os/output_file.h); messages go to stderr.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -17,13 +17,14 @@ using Arguments = std::vector<std::string>;
 
 enum ExitStatus : int { kGood = 0, kWrongInput = 1, kUsage = 2 };
 
-// "ggufc: MESSAGE" on stderr; returns kWrongInput. A message is one line and prints safely, whatever the paths and names
-// in it hold (support/text.h: Printable). What goes to PrintToStderr has been made so before.
+// Fail prints "ggufc: MESSAGE" to stderr and returns kWrongInput. Warn prints "ggufc: warning: MESSAGE". Both print one
+// line and escape control characters of paths and names (support/text.h: Printable). PrintToStderr expects escaped
+// text.
 int Fail(const Error& error, std::string_view program = "ggufc");
 void Warn(std::string_view message, std::string_view program = "ggufc");
 void PrintToStderr(std::string_view text);
 
-// One line on stderr that changes in place; nothing when stderr is not a terminal.
+// A progress line on stderr that is rewritten in place. Prints nothing if stderr is not a terminal.
 class Progress {
  public:
   Progress();
@@ -42,16 +43,16 @@ class Progress {
 struct CommandHelp {
   const char* name;      // "embed"; empty for a program without subcommands
   const char* usage;     // "MODEL [TEXT...] [options]"
-  const char* about;     // what it does; ends without a newline
-  const char* examples;  // behind the options
+  const char* about;     // description, without a newline at the end
+  const char* examples;  // printed after the options
   const char* program = "ggufc";
 
-  // What is typed to run it.
+  // The words that run the command.
   std::string Typed() const { return fmt::format("{}{}{}", program, *name == '\0' ? "" : " ", name); }
 };
 
-// The flags of one subcommand. CLI11 does the work; arguments behind the declared positional ones are texts,
-// which are taken as they are: CLI11 would read a text in square brackets as a list.
+// The command line of one subcommand, parsed by CLI11. Arguments after the declared positional ones are texts. CLI11
+// does not parse them, because it would read a text in square brackets as a list.
 class CommandLine {
  public:
   explicit CommandLine(const CommandHelp& help);
@@ -60,9 +61,9 @@ class CommandLine {
   void TakeTexts() { app_.allow_extras(); }
   const std::vector<std::string>& texts() const { return texts_; }
 
-  // Nothing when the command can go on; otherwise its exit status, with help or a message already printed.
+  // Returns nothing if the command can go on. Else prints help or a message and returns the exit status.
   std::optional<int> Parse(const Arguments& arguments);
-  // A usage error found after parsing; returns kUsage.
+  // Prints a usage error found after parsing; returns kUsage.
   int UsageError(std::string_view message) const;
 
  private:
@@ -74,9 +75,9 @@ class CommandLine {
 };
 
 void AddThreads(CLI::App& app, int& threads);
-// A check for CLI11 options: the value is one of `names`.
+// A validator for CLI11 options: the value must be one of `names`.
 CLI::Validator OneOf(std::vector<std::string> names);
-// The same: an integer within the limits.
+// A validator for CLI11 options: the value must be an integer in [least, most].
 CLI::Validator NumberFrom(int64_t least, int64_t most);
 
 }  // namespace ggufc::tools

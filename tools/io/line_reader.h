@@ -1,4 +1,4 @@
-// The lines of a file or of standard input, with a limit on their length.
+// Reads the lines of a file or of standard input, with a limit on their length.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,13 @@ class LineReader {
   LineReader& operator=(LineReader&&) = delete;
   ~LineReader();
 
-  // The next line without its LF; false at the end. A last line needs no LF. The first line loses a UTF-8
-  // byte order mark. A line that is too long is an error of kind kTooLong; the next call goes on behind it.
+  // Reads the next line without its LF; returns false at the end. The last line needs no LF. A UTF-8 byte order mark at
+  // the start of the first line is removed.
+  // A line that is too long is an error of kind kTooLong; the next call continues after it.
   Result<bool> Next(std::string& line);
 
   const std::string& name() const { return name_; }
-  int64_t line_number() const { return line_number_; }  // of the line that Next gave last; from 1
+  int64_t line_number() const { return line_number_; }  // of the line that Next returned last; from 1
 
  private:
   LineReader() = default;

@@ -1,3 +1,4 @@
+// Parses lists of numbers in arguments and files.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +10,10 @@
 
 namespace ggufc::tools {
 
-// "2,10,1": decimal numbers from 0 to 2^31 - 1 with a comma between two of them. Anything else, also nothing, is no list.
+// "2,10,1": decimal numbers from 0 to 2^31 - 1, separated by commas. nullopt for any other text, the empty one
+// included.
 std::optional<std::vector<int32_t>> ParseNumberList(std::string_view list);
-// Such a list of token ids. The error does not say where the list stands.
+// The same for token ids. The caller adds the place of the list to the error.
 Result<std::vector<int32_t>> ParseIds(std::string_view list);
 
 }  // namespace ggufc::tools

@@ -49,7 +49,7 @@ std::string Table(const std::vector<std::vector<std::string>>& rows, std::string
   return out;
 }
 
-// Linux: VmHWM. getrusage() would start from what the process that started this one had.
+// VmHWM, on Linux. getrusage() would include the memory of the process before exec.
 int64_t PeakMemory() {
   std::FILE* file = std::fopen("/proc/self/status", "re");
   if (file == nullptr) return 0;

@@ -1,4 +1,4 @@
-// Numbers about a compiled program and its runs, for people and for bench/.
+// Formats figures about a compiled program and its runs.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,13 @@ struct KernelTime {
   int64_t calls = 0;  // in one forward pass
   double seconds = 0;
 };
-// The slowest first. `nanoseconds`: of each step, as ExecutorStats has them.
+// The slowest first. `nanoseconds`: per step, ExecutorStats::step_nanoseconds.
 std::vector<KernelTime> KernelTimes(const runtime::Program& program, std::span<const int64_t> nanoseconds);
 
-// A table with columns as wide as their contents, the first one aligned left; the first row is the heading.
+// A table with columns as wide as their contents, the first one left-aligned, the others right-aligned.
 std::string Table(const std::vector<std::vector<std::string>>& rows, std::string_view indent);
 
-// What this process has taken of the machine's memory at most, in bytes; 0 where the system does not say.
+// The peak resident memory of this process in bytes; 0 if the system does not report it.
 int64_t PeakMemory();
 
 }  // namespace ggufc::tools

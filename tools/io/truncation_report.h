@@ -1,5 +1,5 @@
-// Tells the user which documents lost tokens because they were longer than the model's context: nothing is dropped
-// silently, and a million long documents do not give a million lines.
+// Warns of documents that were truncated to the model's context. The first few get a warning each, the others are
+// counted, so that a million long documents do not print a million lines.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@ namespace ggufc::tools {
 
 class TruncationReport {
  public:
-  // Documents that get a warning of their own; the others are only counted.
-  static constexpr int64_t kMostNamed = 10;
+  // The number of documents that get a warning each.
+  static constexpr int64_t kMaxNamed = 10;
 
   explicit TruncationReport(std::function<void(std::string_view)> warn) : warn_(std::move(warn)) {}
 
-  // `where` as Document has it. Nothing happens where no token was dropped.
+  // `where`: Document::where. Does nothing if no token was dropped.
   void Add(std::string_view where, int64_t kept, int64_t dropped);
-  // The sum, where it says more than the warnings so far.
+  // Warns with the totals, if there were two or more documents.
   void Finish() const;
 
   int64_t documents() const { return documents_; }
-  int64_t kept() const { return kept_; }  // of these documents
+  int64_t kept() const { return kept_; }  // tokens of these documents
   int64_t dropped() const { return dropped_; }
 
  private:

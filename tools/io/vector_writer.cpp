@@ -15,7 +15,7 @@
 namespace ggufc::tools {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "floats are written as they lie in memory");
+static_assert(std::endian::native == std::endian::little, "floats are written in host byte order");
 
 void AppendNumbers(std::string& out, std::span<const float> values, char separator) {
   for (size_t i = 0; i < values.size(); ++i) {
@@ -68,8 +68,8 @@ class LineWriter final : public VectorWriter {
   std::string line_;
 };
 
-// The header has a fixed size, so that it can be written last. Where the output cannot go back to its start
-// the rows wait in an unnamed temporary file.
+// The header has a fixed size, so that it can be written last. If the output is not seekable, the rows go to an unnamed
+// temporary file first.
 class NpyWriter final : public VectorWriter {
  public:
   NpyWriter(OutputFile file, int64_t dims) : file_(std::move(file)), dims_(dims) {}
@@ -127,7 +127,9 @@ class NpyWriter final : public VectorWriter {
     return header + '\n';
   }
 
-  static Status SpoolError() { return Err("a temporary file for the rows: {}", std::strerror(errno)); }
+  static Status SpoolError() {
+    return Err("cannot use a temporary file for the rows: {}", std::strerror(errno));
+  }
 
   OutputFile file_;
   int64_t dims_;
