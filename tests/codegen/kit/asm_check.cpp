@@ -8,17 +8,18 @@ namespace ggufc::testing {
 namespace {
 
 struct Label {
-  size_t first = 0;   // the instruction after it
+  size_t first = 0;   // index of the next instruction
   int alignment = 0;  // log2
 };
 
 struct Body {
   std::vector<std::string> instructions;
   std::map<std::string, Label> labels;
-  bool frame_pointer = false;  // %rbp addresses the stack
+  bool frame_pointer = false;  // %rbp is the frame pointer
 };
 
-std::string Squeeze(std::string_view line) {
+// A line without its comment, with single spaces.
+std::string Normalised(std::string_view line) {
   std::string text;
   for (const char c : line.substr(0, line.find('#'))) {
     const bool space = c == ' ' || c == '\t';
@@ -34,9 +35,9 @@ Body FunctionBody(std::string_view assembly, std::string_view name) {
   std::istringstream lines{std::string(assembly)};
   const std::string start = std::string(name) + ":";
   bool inside = false;
-  int alignment = 0;  // of what comes next
+  int alignment = 0;  // of the next label
   for (std::string line; std::getline(lines, line);) {
-    const std::string text = Squeeze(line);
+    const std::string text = Normalised(line);
     if (text == start) {
       inside = true;
     } else if (inside && text.starts_with(".Lfunc_end")) {
@@ -54,7 +55,7 @@ Body FunctionBody(std::string_view assembly, std::string_view name) {
   return body;
 }
 
-AsmLoop Part(const Body& body, size_t first, size_t last) {
+AsmLoop Slice(const Body& body, size_t first, size_t last) {
   AsmLoop loop;
   for (size_t i = first; i < last; ++i) {
     const std::string& text = body.instructions[i];
@@ -98,11 +99,11 @@ std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view 
   }
   std::vector<AsmLoop> loops;
   for (const Range& range : ranges) {
-    const bool holds_another = std::any_of(ranges.begin(), ranges.end(), [&](const Range& other) {
+    const bool has_inner_loop = std::any_of(ranges.begin(), ranges.end(), [&](const Range& other) {
       return &other != &range && other.first >= range.first && other.last <= range.last;
     });
-    if (holds_another) continue;
-    loops.push_back(Part(body, range.first, range.last));
+    if (has_inner_loop) continue;
+    loops.push_back(Slice(body, range.first, range.last));
     loops.back().alignment = range.alignment;
   }
   return loops;
@@ -110,7 +111,7 @@ std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view 
 
 AsmLoop WholeFunction(std::string_view assembly, std::string_view name) {
   const Body body = FunctionBody(assembly, name);
-  return Part(body, 0, body.instructions.size());
+  return Slice(body, 0, body.instructions.size());
 }
 
 }  // namespace ggufc::testing

@@ -1,4 +1,4 @@
-// What the inner loops of a function look like in assembly text (AT&T syntax, as PrintAssembly writes it).
+// Extracts the innermost loops of a function from assembly text (AT&T syntax, from PrintAssembly).
 #pragma once
 
 #include <string>
@@ -10,15 +10,15 @@ namespace ggufc::testing {
 struct AsmLoop {
   std::vector<std::string>
       instructions;        // "vpaddd %ymm0, %ymm1, %ymm1", in order, from the label to the jump back
-  int stack_accesses = 0;  // operands in memory that are relative to the stack or frame pointer
-  int alignment = 0;       // log2 of what its label is aligned to, 0: not
+  int stack_accesses = 0;  // memory operands relative to the stack or frame pointer
+  int alignment = 0;       // log2 of the alignment of its label, 0 if it has none
 
-  // Instructions whose text contains all of `parts`.
+  // The number of instructions whose text contains all of `parts`.
   int Count(std::initializer_list<std::string_view> parts) const;
   std::string Text() const;
 };
 
-// The loops of function `name` that contain no other loop, in order. Empty when there is no such function.
+// The loops of function `name` that contain no other loop, in order. Empty if there is no such function.
 std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view name);
 
 // All instructions of the function, as one loop.
