@@ -12,7 +12,7 @@ std::span<const uint8_t> BytesOf(const FileMemo& memo) {
 
 uint64_t HashOf(const FileMemo& memo) { return Hash64(BytesOf(memo).first(offsetof(FileMemo, hash))); }
 
-std::string NameOf(const FileIdentity& file) {
+std::string MemoName(const FileIdentity& file) {
   const std::array<uint64_t, 2> which = {file.device, file.inode};
   const auto bytes = std::as_bytes(std::span(which));
   return fmt::format("{:016x}{}", Hash64({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}),
@@ -42,7 +42,7 @@ std::optional<Hash128> ReadMemo(std::span<const uint8_t> memo, const FileIdentit
   FileMemo read;
   if (memo.size() != sizeof(read)) return std::nullopt;
   std::memcpy(&read, memo.data(), sizeof(read));
-  // The memo that would have been made of this file says all but what we do not know yet.
+  // Make the memo of `file` with these contents and compare all bytes.
   const Hash128 contents = {read.contents_high, read.contents_low};
   const FileMemo expected = MakeMemo({contents, file});
   if (!std::ranges::equal(memo, BytesOf(expected))) return std::nullopt;
@@ -50,7 +50,7 @@ std::optional<Hash128> ReadMemo(std::span<const uint8_t> memo, const FileIdentit
 }
 
 std::optional<Hash128> FindMemo(const CacheFolder& folder, const FileIdentity& file) {
-  const Result<std::optional<MappedFile>> read = folder.Read(NameOf(file));
+  const Result<std::optional<MappedFile>> read = folder.Read(MemoName(file));
   if (!read) return std::nullopt;
   const std::optional<MappedFile>& memo = *read;
   return memo ? ReadMemo(memo->bytes(), file) : std::nullopt;
@@ -59,7 +59,7 @@ std::optional<Hash128> FindMemo(const CacheFolder& folder, const FileIdentity& f
 Status KeepMemo(const CacheFolder& folder, const FileContents& contents, int64_t now) {
   if (!IsSettled(contents.file, now)) return {};
   const FileMemo memo = MakeMemo(contents);
-  ASSIGN_OR_RETURN(OutputFile file, folder.Write(NameOf(contents.file)));
+  ASSIGN_OR_RETURN(OutputFile file, folder.Write(MemoName(contents.file)));
   RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(&memo), sizeof(memo)}));
   return file.Finish();
 }
