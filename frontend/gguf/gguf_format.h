@@ -22,8 +22,8 @@ inline constexpr uint32_t kGgufMagic = 0x46554747;  // "GGUF"
 inline constexpr uint32_t kGgufVersion = 3;         // what the writer writes
 inline constexpr uint64_t kDefaultAlignment = 32;
 
-// Limits of this reader and writer. The specification sets the first two and the rank; the counts are far
-// above any model's and keep a hostile header from asking for much memory.
+// Limits of this reader and writer. The specification sets the first two and the rank. The counts are far above any
+// model's; they bound the memory that a hostile header can request.
 inline constexpr uint64_t kMaxKeyBytes = 65535;
 inline constexpr uint64_t kMaxTensorNameBytes = 64;
 inline constexpr uint32_t kMaxRank = 4;
@@ -70,7 +70,7 @@ constexpr ValueType ValueTypeOf() {
   if constexpr (std::is_same_v<T, double>) return ValueType::kF64;
 }
 
-// The tensor types we compile. A Q8_0 block is an f16 scale d and 32 int8 q: value = d * q.
+// The supported tensor types. A Q8_0 block is an f16 scale d and 32 int8 q: value = d * q.
 enum class GgmlType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
 
 struct TypeTraits {
@@ -79,10 +79,10 @@ struct TypeTraits {
   uint32_t block_bytes;
 };
 
-// True when the number in a file is one of GgmlType.
+// Whether a type number in a file is one of GgmlType.
 bool IsSupportedType(uint32_t type);
 const TypeTraits& Traits(GgmlType type);
-// The name of any type that ggml knows or once knew ("Q4_K"), "unknown" for the rest.
+// The name of any current or retired type of ggml ("Q4_K"); "unknown" for other numbers.
 std::string_view GgmlTypeName(uint32_t type);
 
 }  // namespace ggufc::frontend
