@@ -20,9 +20,9 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-std::string Prefix(const ArtifactTarget& part) { return fmt::format("{}.", part.target->name()); }
+std::string SymbolPrefix(const ArtifactTarget& part) { return fmt::format("{}.", part.target->name()); }
 
-// The structs of runtime/api/code.h as constants of an LLVM module.
+// Builds the structs of runtime/api/code.h as constants of an LLVM module.
 class DescriptorBuilder {
  public:
   DescriptorBuilder(llvm::Module& module, const ArtifactCode& code)
@@ -55,8 +55,8 @@ class DescriptorBuilder {
     for (const ArtifactTarget& part : code_.targets) targets.push_back(TargetOf(part));
     llvm::Constant* image = llvm::ConstantPointerNull::get(pointer_);
     if (code_.image_bytes > 0) {
-      // One byte stands for the image; ReserveImage makes it all of it.
-      llvm::GlobalVariable* section = Local(b_.getInt8(0), code_.name + "_image");
+      // A placeholder of one byte; ReserveImage sets the section's size.
+      llvm::GlobalVariable* section = LocalConstant(b_.getInt8(0), code_.name + "_image");
       section->setSection(kImageSection);
       section->setAlignment(llvm::Align(kPage));
       image = section;
@@ -67,8 +67,8 @@ class DescriptorBuilder {
         b_.getInt32(static_cast<uint32_t>(targets.size())),
         llvm::ConstantDataArray::get(module_.getContext(), code_.fingerprint),
         Text(code_.name),
-        Local(llvm::ConstantArray::get(llvm::ArrayType::get(target_type_, targets.size()), targets),
-              code_.name + "_targets"),
+        LocalConstant(llvm::ConstantArray::get(llvm::ArrayType::get(target_type_, targets.size()), targets),
+                      code_.name + "_targets"),
         image,
         b_.getInt64(code_.image_bytes)};
     auto* code =
@@ -79,14 +79,14 @@ class DescriptorBuilder {
     return code;
   }
 
-  // Defines `name`: it returns what `callee` gives for NAME_code and its own arguments. Arguments of a hidden first
-  // one move up by a register; the call is a jump.
-  void Forward(llvm::GlobalVariable* code, const std::string& name, const char* callee,
-               std::vector<llvm::Type*> own) {
-    auto* type = llvm::FunctionType::get(b_.getInt32Ty(), own, false);
-    own.insert(own.begin(), pointer_);
+  // Defines function `name`(arguments...), which returns `callee`(&NAME_code, arguments...). `parameters` are the types of
+  // its own parameters.
+  void DefineForwarder(llvm::GlobalVariable* code, const std::string& name, const char* callee,
+                       std::vector<llvm::Type*> parameters) {
+    auto* type = llvm::FunctionType::get(b_.getInt32Ty(), parameters, false);
+    parameters.insert(parameters.begin(), pointer_);
     const llvm::FunctionCallee target =
-        module_.getOrInsertFunction(callee, llvm::FunctionType::get(b_.getInt32Ty(), own, false));
+        module_.getOrInsertFunction(callee, llvm::FunctionType::get(b_.getInt32Ty(), parameters, false));
     auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, module_);
     b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
     std::vector<llvm::Value*> arguments = {code};
@@ -97,24 +97,24 @@ class DescriptorBuilder {
   }
 
   void DefineOpen(llvm::GlobalVariable* code) {
-    Forward(code, code_.name + "_open", "ggufc_open_code", {pointer_, pointer_, pointer_});
+    DefineForwarder(code, code_.name + "_open", "ggufc_open_code", {pointer_, pointer_, pointer_});
   }
   void DefineMain(llvm::GlobalVariable* code) {
-    Forward(code, "main", "ggufc_main", {b_.getInt32Ty(), pointer_});
+    DefineForwarder(code, "main", "ggufc_main", {b_.getInt32Ty(), pointer_});
   }
 
  private:
   void CheckLayout(llvm::StructType* type, size_t bytes, const std::vector<size_t>& offsets) {
     const llvm::StructLayout* layout = module_.getDataLayout().getStructLayout(type);
     CHECK(layout->getSizeInBytes() == bytes && type->getNumElements() == offsets.size(),
-          "{} is not as in code.h", type->getName().str());
+          "the layout of {} differs from code.h", type->getName().str());
     for (unsigned i = 0; i < offsets.size(); ++i) {
-      CHECK(layout->getElementOffset(i) == offsets[i], "{}: field {} is not as in code.h",
+      CHECK(layout->getElementOffset(i) == offsets[i], "the layout of {}, field {}, differs from code.h",
             type->getName().str(), i);
     }
   }
 
-  llvm::GlobalVariable* Local(llvm::Constant* value, const std::string& name) {
+  llvm::GlobalVariable* LocalConstant(llvm::Constant* value, const std::string& name) {
     auto* global = new llvm::GlobalVariable(module_, value->getType(), /*isConstant=*/true,
                                             llvm::GlobalValue::InternalLinkage, value, name);
     global->setAlignment(llvm::Align(8));
@@ -133,7 +133,7 @@ class DescriptorBuilder {
   llvm::Constant* TargetOf(const ArtifactTarget& part) {
     std::vector<llvm::Constant*> kernels;
     for (const std::string& kernel : part.kernels) {
-      llvm::Function* function = module_.getFunction(Prefix(part) + kernel);
+      llvm::Function* function = module_.getFunction(SymbolPrefix(part) + kernel);
       CHECK(function != nullptr, "target {} has no kernel {}", part.target->name(), kernel);
       kernels.push_back(function);
     }
@@ -141,10 +141,11 @@ class DescriptorBuilder {
         Text(part.target->info.name),
         b_.getInt64(RequiredFeatures(*part.target)),
         b_.getInt64(part.layout),
-        Local(llvm::ConstantDataArray::get(module_.getContext(), part.program), Prefix(part) + "program"),
+        LocalConstant(llvm::ConstantDataArray::get(module_.getContext(), part.program),
+                      SymbolPrefix(part) + "program"),
         b_.getInt64(part.program.size()),
-        Local(llvm::ConstantArray::get(llvm::ArrayType::get(pointer_, kernels.size()), kernels),
-              Prefix(part) + "kernels"),
+        LocalConstant(llvm::ConstantArray::get(llvm::ArrayType::get(pointer_, kernels.size()), kernels),
+                      SymbolPrefix(part) + "kernels"),
         b_.getInt64(kernels.size())};
     return llvm::ConstantStruct::get(target_type_, fields);
   }
@@ -160,18 +161,19 @@ class DescriptorBuilder {
 Result<BackendModule> Prepare(const ArtifactCode& code) {
   CHECK(!code.targets.empty() && code.targets.size() <= GGUFC_CODE_MAX_TARGETS, "{} targets",
         code.targets.size());
-  // Functions name their own processor; what names none (NAME_open) runs everywhere.
+  // Emitted functions carry their own processor. NAME_open and main carry none and run on the least capable target.
   BackendModule prepared = MakeBackendModule(code.name, Targets().front());
   llvm::Module& module = *prepared.module;
   for (const ArtifactTarget& part : code.targets) {
     EmitOptions options;
-    options.symbol_prefix = Prefix(part);
+    options.symbol_prefix = SymbolPrefix(part);
     CHECK(module.getFunction(options.symbol_prefix + part.kernels.front()) == nullptr, "target {} twice",
           part.target->name());
     RETURN_IF_ERROR(EmitInto(module, *part.module, *part.target, options));
   }
   Optimize(prepared);
-  // Nothing but the descriptor refers to kernels: two models in one program may have kernels of the same names.
+  // Kernels become local symbols: only the descriptor refers to them, and two models in one program may have kernels of
+  // the same names.
   for (llvm::Function& function : module) {
     if (function.isDeclaration()) continue;  // intrinsics
     function.setVisibility(llvm::GlobalValue::DefaultVisibility);
@@ -189,7 +191,8 @@ Result<BackendModule> Prepare(const ArtifactCode& code) {
 
 template <typename T>
 T Read(const std::vector<uint8_t>& bytes, uint64_t at) {
-  CHECK(at <= bytes.size() && sizeof(T) <= bytes.size() - at, "object: {} of {} bytes", at, bytes.size());
+  CHECK(at <= bytes.size() && sizeof(T) <= bytes.size() - at, "object: read at byte {} of {}", at,
+        bytes.size());
   T value = {};
   std::memcpy(&value, bytes.data() + at, sizeof(T));
   return value;
@@ -218,7 +221,8 @@ void ReserveImage(std::vector<uint8_t>& object, uint64_t image_bytes) {
     auto section = Read<Elf64_Shdr>(object, section_at(i));
     const char* name = reinterpret_cast<const char*>(object.data()) + names.sh_offset + section.sh_name;
     if (std::strcmp(name, kImageSection) != 0) continue;
-    CHECK(image == 0 && section.sh_size == 1 && section.sh_addralign == kPage, "object: the image's section");
+    CHECK(image == 0 && section.sh_size == 1 && section.sh_addralign == kPage,
+          "object: section {} is not the expected placeholder", kImageSection);
     section.sh_offset = object.size();
     section.sh_size = image_bytes;
     Write(object, section_at(i), section);

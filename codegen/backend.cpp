@@ -38,18 +38,18 @@ std::unique_ptr<llvm::TargetMachine> MakeTargetMachine(const Target& machine) {
   const llvm::Target* backend = llvm::TargetRegistry::lookupTarget(kTriple, error);
   CHECK(backend != nullptr, "LLVM has no x86 back end: {}", error);
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // fma only where it is written
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // no contraction to fma
   options.MCOptions.AsmVerbose = false;
   std::unique_ptr<llvm::TargetMachine> made(
       backend->createTargetMachine(kTriple, machine.cpu, machine.features, options, llvm::Reloc::PIC_,
                                    llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
-  CHECK(made != nullptr, "LLVM makes no machine for target {}", machine.name());
+  CHECK(made != nullptr, "LLVM cannot create a machine for target {}", machine.name());
   return made;
 }
 
-// LLVM's code generation, without loop strength reduction and the pass that prepares for it: a third of the time, for loops
-// whose addresses the tiling pass has made as they should be.
-class CodeGeneration : public llvm::legacy::PassManagerBase {
+// A pass manager for LLVM's code generation that omits loop strength reduction and the pass that prepares for it. They
+// took a third of the time, and the tiling pass already makes the addresses of hot loops.
+class CodeGenPassManager : public llvm::legacy::PassManagerBase {
  public:
   void add(llvm::Pass* pass) override {
     for (const llvm::StringRef left_out : {"loop-reduce", "canon-freeze"}) {
@@ -79,9 +79,8 @@ BackendModule MakeBackendModule(llvm::StringRef name, const Target& machine) {
   return made;
 }
 
-// Our own short pipeline. The shape of loops is the passes' decision and stays: nothing unrolls, vectorises, or
-// reassociates (a reassociated sum of 16-bit products halved the speed of the integer micro-kernels, and would
-// change the bits of a float sum).
+// A short pipeline. It keeps the loops that our passes made: no unrolling, no vectorisation, no reassociation. A
+// reassociated sum of 16-bit products halved the speed of the integer micro-kernels; in a float sum it would change bits.
 void Optimize(BackendModule& module) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -94,8 +93,7 @@ void Optimize(BackendModule& module) {
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
 
-  // Memory is not promoted to registers across a loop (cap 0): what lives in registers is the tile's
-  // decision.
+  // Cap 0: LICM must not promote memory to registers across a loop. The tile decides what is kept in registers.
   const llvm::LICMOptions hoist(/*MssaOptCap=*/100, /*MssaNoAccForPromotionCap=*/0,
                                 /*AllowSpeculation=*/true);
   llvm::FunctionPassManager passes;
@@ -114,7 +112,7 @@ void Optimize(BackendModule& module) {
 llvm::SmallVector<char, 0> Generate(BackendModule& module, llvm::CodeGenFileType type) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
-  CodeGeneration passes;
+  CodeGenPassManager passes;
   const bool refused = module.machine->addPassesToEmitFile(passes, stream, nullptr, type);
   CHECK(!refused, "LLVM's x86 back end does not write this kind of file");
   passes.run(*module.module);

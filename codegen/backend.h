@@ -1,6 +1,5 @@
-// What every kind of output goes through, inside codegen/: LLVM's x86 back end set up once, our optimisation pipeline,
-// and instruction selection. object_compiler.h makes one target's code with it, artifact_object.h several targets' code
-// in one object.
+// LLVM's x86 back end for all kinds of output: initialisation, the optimisation pipeline and instruction selection. Used
+// by object_emitter.h for one target's code and by artifact_object.h for several targets' code in one object.
 #pragma once
 
 #include <llvm/ADT/SmallVector.h>
@@ -16,23 +15,23 @@
 
 namespace ggufc::codegen {
 
-// An LLVM module and what it needs to stay alive, in the order of destruction.
+// An LLVM module with its context and machine. The order of the members is that of construction; destruction is reversed.
 //
-// The machine's processor is only what functions fall back to that name none: the emitter's functions carry processor,
-// tuning and features as attributes, so their code does not depend on the module they are in.
+// The machine's processor applies only to functions without a processor attribute. Emitted functions carry processor,
+// tuning and features as attributes, so their code does not depend on the module that contains them.
 struct BackendModule {
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> module;
 };
 
-// Empty. `name` becomes the object's source file name.
+// An empty module. `name` becomes the object's source file name.
 BackendModule MakeBackendModule(llvm::StringRef name, const Target& machine);
 
-// Cleans up what the emitter left and moves invariants out of loops, in all functions.
+// Simplifies the emitter's code and hoists loop invariants, in all functions.
 void Optimize(BackendModule& module);
 
-// An object file or assembly. The module is used up: instruction selection changes it.
+// Returns an object file or assembly. Instruction selection changes the module; do not use it again.
 llvm::SmallVector<char, 0> Generate(BackendModule& module, llvm::CodeGenFileType type);
 
 }  // namespace ggufc::codegen

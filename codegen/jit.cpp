@@ -15,7 +15,7 @@ bool IsOutOfMemory(const llvm::ErrorInfoBase& error) {
   return error.convertToErrorCode() == std::errc::not_enough_memory;
 }
 
-// Objects are made by us: one that cannot be loaded is a bug of ours, or there is no memory for it.
+// Objects come from our own emitter, so failing to load one is an internal error or lack of memory.
 tl::unexpected<Error> FromLlvm(std::string_view what, llvm::Error error) {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
@@ -28,20 +28,20 @@ tl::unexpected<Error> FromLlvm(std::string_view what, llvm::Error error) {
 
 }  // namespace
 
-// ORC's session, one library in it, and the linking layer: LLJIT without the compiler, the platform and
-// the process's symbols that it would bring.
+// An ORC session with one library and a linking layer: LLJIT without its compiler, its platform and the symbols of the
+// process.
 struct LoadedCode::Session {
   llvm::orc::ExecutionSession execution;
   llvm::orc::JITDylib& library;
   llvm::orc::ObjectLinkingLayer linker;
-  bool out_of_memory = false;  // at linking
+  bool out_of_memory = false;  // during linking
 
   Session(std::unique_ptr<llvm::orc::ExecutorProcessControl> process,
           std::unique_ptr<llvm::jitlink::JITLinkMemoryManager> memory)
       : execution(std::move(process)),
         library(execution.createBareJITDylib("code")),
         linker(execution, std::move(memory)) {
-    // Lookup only says which symbols there are not; why, the session is told.
+    // Lookup reports only which symbols are missing; the cause is reported to the session.
     execution.setErrorReporter([this](llvm::Error error) {
       llvm::handleAllErrors(std::move(error), [this](const llvm::ErrorInfoBase& one) {
         if (IsOutOfMemory(one)) out_of_memory = true;

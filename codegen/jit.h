@@ -1,4 +1,4 @@
-// Object bytes to callable code in this process. JIT is ahead-of-time compilation plus this loader.
+// Loads an object as callable code of this process. JIT compilation is ahead-of-time compilation plus this loader.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@ struct ExternalFunction {
   const void* address = nullptr;
 };
 
-// The code and constants of one object; freed with this object. Pages are written first and executable
-// afterwards, never both. The code sees no symbol of the process but those it is given: an object with another
-// undefined symbol does not load.
+// The code and constants of one loaded ELF object; freed by the destructor. Pages are first writable, then executable,
+// never both. The code can refer only to the given external functions: an object with another undefined symbol does not
+// load.
 class LoadedCode {
  public:
-  // `object`: an ELF object for this machine's instruction set, as EmitObject and EmitArtifactObject make it. Copied.
-  // Errors, Lookup's too, are kInternal or kOutOfMemory.
+  // `object`: an ELF object for this machine's instruction set, from EmitObject or EmitArtifactObject. It is copied.
+  // Errors of Load and Lookup are kInternal or kOutOfMemory.
   static Result<LoadedCode> Load(std::span<const uint8_t> object,
                                  std::span<const ExternalFunction> externals = {});
 
@@ -31,7 +31,8 @@ class LoadedCode {
   LoadedCode& operator=(LoadedCode&&) noexcept;
   ~LoadedCode();
 
-  // The address of a function or constant, by symbol name; local ones cannot be found. Links the object on first use. Not for concurrent calls.
+  // The address of a function or constant by symbol name; local symbols are not found. The first call links the object.
+  // Do not call it concurrently.
   Result<void*> Lookup(std::string_view name) const;
 
  private:
@@ -40,7 +41,7 @@ class LoadedCode {
   std::unique_ptr<Session> session_;
 };
 
-// An address in LLVM's code: which LLVM it is that generates ours.
+// An address in LLVM's code, which identifies the LLVM library that generates code.
 const void* BackendCode();
 
 }  // namespace ggufc::codegen

@@ -7,7 +7,7 @@
 namespace ggufc::codegen {
 namespace {
 
-// Ready for instruction selection.
+// The optimised LLVM module, ready for instruction selection.
 Result<BackendModule> Prepare(const ir::Module& module, const Target& target, const EmitOptions& options) {
   BackendModule prepared = MakeBackendModule(module.name, MachineOf(target, options));
   RETURN_IF_ERROR(EmitInto(*prepared.module, module, target, options));

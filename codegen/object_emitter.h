@@ -1,5 +1,5 @@
-// Loop-stage IR to machine code: a relocatable ELF object (x86-64, position independent, no undefined
-// symbols), or the LLVM IR and assembly that it is made of. Equal inputs give equal bytes.
+// Compiles loop-stage IR to machine code: a relocatable ELF object (x86-64, position independent, no undefined symbols),
+// or its LLVM IR or assembly. Equal inputs give equal bytes.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@
 
 namespace ggufc::codegen {
 
-// `module` passes ir::Verify and is at the loop stage.
+// `module` must pass ir::Verify and be at the loop stage.
 Result<std::vector<uint8_t>> EmitObject(const ir::Module& module, const Target& target,
                                         const EmitOptions& options = {});
 
-// LLVM IR as it goes into instruction selection.
+// LLVM IR as the input of instruction selection.
 Result<std::string> PrintLlvm(const ir::Module& module, const Target& target,
                               const EmitOptions& options = {});
 
-// The assembly of the object's code, AT&T syntax.
+// The assembly of the object, in AT&T syntax.
 Result<std::string> PrintAssembly(const ir::Module& module, const Target& target,
                                   const EmitOptions& options = {});
 

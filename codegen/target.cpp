@@ -8,25 +8,25 @@
 namespace ggufc::codegen {
 namespace {
 
-// rows: the height of a register tile that is 16 columns wide, from the number of vector registers.
+// rows: the height of a register tile that is 16 columns wide, limited by the number of vector registers.
 //
-// 16 ymm (avx2, avxvnni): 6 rows are 6 x 2 i32 accumulators + 2 weights + 1 broadcast activation + 1 product
-// = 16; 7 would need 18. The f32 sums have no room: they live in L1 and are touched once a block of 32. q7 on
-// avx2 needs one more register for the ones of vpmaddwd: 5 rows (seven_bit_rows). The multiplier ports bound
-// that loop: 6 rows with accumulators on the stack are no faster on a Zen 5 core, 113 and 112 GMAC/s.
+// 16 ymm (avx2, avxvnni): 6 rows need 6 x 2 i32 accumulators + 2 weights + 1 broadcast activation + 1 product = 16; 7 rows
+// would need 18. There is no register for the f32 sums: they stay in L1 and are updated once per block of 32. q7 on avx2
+// needs one more register, for vpmaddwd's operand of ones, so its tile has 5 rows (seven_bit_rows). The multiplier ports
+// limit that loop: 6 rows with accumulators on the stack are no faster on a Zen 5 core (113 and 112 GMAC/s).
 //
-// 32 zmm (avx512vnni): 12 rows are 12 i32 accumulators + 12 f32 sums + 1 weight + 1 scale product = 26;
-// activations are broadcast memory operands. 14 rows would fit and are no faster (i8 365, i16 213 GMAC/s at
-// either height on a Zen 5 core).
+// 32 zmm (avx512vnni): 12 rows need 12 i32 accumulators + 12 f32 sums + 1 weight + 1 scale product = 26; activations are
+// broadcast memory operands. 14 rows would fit and are no faster (i8 365, i16 213 GMAC/s at either height on a Zen 5
+// core).
 //
-// 16 xmm (generic): 2 rows are 2 x 4 i32 accumulators + 4 weights + 1 broadcast + 1 product = 14. 6 rows
-// spill and fall from 14 to 8 GMAC/s.
+// 16 xmm (generic): 2 rows need 2 x 4 i32 accumulators + 4 weights + 1 broadcast + 1 product = 14. 6 rows spill and fall
+// from 14 to 8 GMAC/s.
 //
-// pack: q8 activations reach 127, and two products of u8 x s8 reach 2 * 255 * 127 > 32767, where vpmaddubsw
-// saturates: without vpdpbusd, q8 goes the i16 way (pack 2). q7 stays below, 2 * 255 * 63 = 32130.
+// pack: q8 activations reach 127, and two products of u8 x s8 reach 2 * 255 * 127 > 32767, where vpmaddubsw saturates.
+// Without vpdpbusd q8 therefore uses the i16 dot (pack 2). q7 does not saturate: 2 * 255 * 63 = 32130.
 //
-// row_block: activation rows that one pass over a weight panel serves. They stay in L2 meanwhile (48 rows of
-// 1,152 i16 are 108 KB) and divide into whole tiles of 2, 6 and 12 rows.
+// row_block: activation rows per pass over a weight panel. They stay in L2 during the pass (48 rows of 1,152 i16 are
+// 108 KB) and consist of whole tiles of 2, 6 and 12 rows.
 ir::TargetInfo Info(const char* name, int rows, bool sums_in_registers, bool fused_dot, int pack_q8,
                     int pack_q7, bool seven_bit_dot) {
   ir::TargetInfo info;
@@ -88,7 +88,7 @@ Result<const Target*> FindTarget(std::string_view name) {
     if (target.name() == name) return &target;
     known += ", " + target.info.name;
   }
-  return Err("target '{}' is not known (native{})", name, known);
+  return Err("target '{}' is not known (known: native{})", name, known);
 }
 
 runtime::CpuFeatures RequiredFeatures(const Target& target) {

@@ -1,5 +1,5 @@
-// The targets: one row a target, and everything that code generation decides by target is a column of it. A
-// new instruction set is a new row, and a new column where it does something no other target does.
+// The table of targets: one row per target, one column per property that code generation depends on. A new instruction
+// set is a new row, and a new column if it does something that no other target does.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@
 
 namespace ggufc::codegen {
 
-// How an integer dot on 16 lanes of i32 becomes instructions.
+// The instructions of an integer dot on 16 lanes of i32.
 enum class DotLowering : uint8_t {
-  kPlain,    // its definition, in plain IR
-  kMadd256,  // two halves: vpmaddwd, or vpmaddubsw then vpmaddwd by one; then vpaddd
+  kPlain,    // its definition in plain LLVM IR
+  kMadd256,  // two halves: vpmaddwd, or vpmaddubsw and vpmaddwd by 1; then vpaddd
   kVnni256,  // two halves: vpdpwssd or vpdpbusd
   kVnni512,  // one vpdpwssd or vpdpbusd
 };
 
 enum class FmaLowering : uint8_t {
   kHardware,
-  kEmulated,  // through double and round-to-odd; the same bits, about 30 instructions for 4 lanes
+  kEmulated,  // through double and round-to-odd: the same bits, about 30 instructions per 4 lanes
 };
 
 enum class F16Lowering : uint8_t {
@@ -36,10 +36,10 @@ struct CacheSizes {
 };
 
 struct Target {
-  ir::TargetInfo info;   // what passes see; info.name is the target's name
-  const char* cpu;       // LLVM: the least CPU that is meant; `features` adds to it
-  const char* tune_cpu;  // LLVM: whose costs and latencies schedule the code
-  const char* features;  // LLVM: "+a,+b"; a host runs the target when it has every one of them
+  ir::TargetInfo info;   // for passes; info.name is the target's name
+  const char* cpu;       // LLVM's name of the baseline CPU, to which `features` adds
+  const char* tune_cpu;  // LLVM's name of the CPU whose costs and latencies are used for scheduling
+  const char* features;  // LLVM's names: "+a,+b"; a host runs the target if it has all of them
   int vector_registers;
   int vector_bits;
   DotLowering dot_i16;
@@ -47,7 +47,7 @@ struct Target {
   DotLowering dot_u8s7;
   FmaLowering fma;
   F16Lowering f16;
-  CacheSizes caches;  // of one core, assumed when tile and slab sizes are chosen
+  CacheSizes caches;  // per core, assumed when tile and slab sizes are chosen
 
   std::string_view name() const { return info.name; }
 };
@@ -55,13 +55,13 @@ struct Target {
 // All targets, from least to most capable.
 std::span<const Target> Targets();
 
-// `name` as in the table; "native" is NativeTarget().
+// The target of that name; "native" is NativeTarget().
 Result<const Target*> FindTarget(std::string_view name);
 
 // The most capable target that this machine runs.
 const Target& NativeTarget();
 
-// What CPU and operating system must have for the target's code: Target::features as bits.
+// The features that CPU and operating system need for the target's code: Target::features as bits.
 runtime::CpuFeatures RequiredFeatures(const Target& target);
 
 // Whether this machine (CPU and operating system) runs the target's code.

@@ -22,7 +22,7 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Random numbers by position: Normal(i) depends on the key and i alone.
+// Counter-based random numbers: Normal(i) depends on the key and i alone.
 class Random {
  public:
   Random(uint64_t seed, std::string_view name) : key_(Mix(seed + 0x9e3779b97f4a7c15u)) {
@@ -51,7 +51,7 @@ struct TensorPlan {
   std::vector<uint64_t> shape;
 };
 
-// The tensors in the order in which they are written, which is that of converted files.
+// All tensors in the order of writing, which is that of converted files.
 std::vector<TensorPlan> PlanTensors(const SynthOptions& o) {
   const uint64_t q = uint64_t{o.heads} * o.head_dim;
   const uint64_t kv = uint64_t{o.kv_heads} * o.head_dim;
@@ -111,7 +111,7 @@ Status CheckOptions(const SynthOptions& o) {
   RETURN_IF_ERROR(CheckRange("context * head-dim", uint64_t{o.context} * o.head_dim, 2, kMaxRotations));
   RETURN_IF_ERROR(
       CheckRange("heads / kv-heads * context", uint64_t{o.heads / o.kv_heads} * o.context, 1, kMaxScores));
-  // Its square, summed over a row, stays far within f32. Also when it is not a number.
+  // At this limit the squares of a row still sum to far less than the f32 maximum. The negated condition also refuses NaN.
   constexpr float kMostGain = 1e6f;
   if (!(o.outlier_gain > 0 && o.outlier_gain <= kMostGain)) {
     return Err("synthetic model: the outlier gain is {} (a positive number up to {} is expected)",
@@ -130,7 +130,7 @@ Status CheckOptions(const SynthOptions& o) {
   return {};
 }
 
-// `general.file_type`, as llama.cpp numbers it.
+// The value of `general.file_type`, with llama.cpp's numbers.
 uint32_t FileType(GgmlType type) {
   switch (type) {
     case GgmlType::F32:
@@ -189,7 +189,7 @@ Status AddMetadata(const SynthOptions& o, const TokenTable& tokens, GgufWriter& 
   return writer.Add<uint32_t>("general.file_type", FileType(o.type));
 }
 
-// One channel in 128 of the residual stream: the same ones in every layer.
+// The outlier channels of the residual stream: one in 128, the same in every layer.
 std::vector<bool> OutlierChannels(const SynthOptions& o) {
   std::vector<bool> outlier(o.dim);
   const Random random(o.seed, "outlier channels");
@@ -197,7 +197,7 @@ std::vector<bool> OutlierChannels(const SynthOptions& o) {
   return outlier;
 }
 
-// Values [begin, begin + out.size()) of the tensor.
+// Fills `out` with values [begin, begin + out.size()) of the tensor.
 void Generate(const SynthOptions& o, const TensorPlan& tensor, const std::vector<bool>& outlier,
               uint64_t begin, std::span<float> out) {
   const Random random(o.seed, tensor.name);
@@ -207,7 +207,7 @@ void Generate(const SynthOptions& o, const TensorPlan& tensor, const std::vector
     return;
   }
   for (size_t i = 0; i < out.size(); ++i) {
-    // The spread of 0.25 keeps gains positive: Normal is above -3.5.
+    // Gains are positive: the factor is 0.25 and Normal is above -3.5.
     const float gain = 1.0f + 0.25f * random.Normal(begin + i);
     out[i] = tensor.role == Role::kStreamGain && outlier[begin + i] ? gain * o.outlier_gain : gain;
   }
@@ -241,7 +241,7 @@ Status WriteSyntheticModel(const SynthOptions& options, const std::optional<std:
   }
 
   const std::vector<bool> outlier = OutlierChannels(options);
-  // A multiple of every block size; the floats and their encoding stay in L2.
+  // A multiple of every block size; the floats and their encoding fit in L2.
   constexpr uint64_t kChunk = 32768;
   std::vector<float> values(kChunk);
   std::vector<uint8_t> encoded(kChunk * sizeof(float));

@@ -44,6 +44,6 @@ for name in "${targets[@]}"; do
     "-artifact_prefix=$work/found/$name-" "${arguments[@]}" "$@") \
     >"$work/$name.log" 2>&1 || status=1
   grep -E '^#[0-9]+' "$work/$name.log" | tail -1
-  grep -E 'ERROR|SUMMARY|requirement broken|CHECK\(' "$work/$name.log" || true
+  grep -E 'ERROR|SUMMARY|requirement failed|CHECK\(' "$work/$name.log" || true
 done
 exit $status

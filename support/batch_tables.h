@@ -1,6 +1,6 @@
-// The tables that describe a batch to generated code. Sequences lie packed one after another, without padding; the
-// tables say where each token, sequence and attention tile is. Made once a batch by the runtime (and by the
-// interpreter), read by kernels: this layout is part of the contract between them.
+// The tables that describe a batch to generated code: the place of each token, sequence and attention query tile.
+// Sequences are packed one after another, without padding. The runtime and the interpreter make the tables once per
+// batch and kernels read them, so this layout is part of the contract between runtime and generated code.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace ggufc {
 
-// Keys are laid out in panels of 16 and values in blocks of 32 per sequence, so a sequence takes a multiple of 32 key
-// slots.
+// Per sequence, keys are laid out in panels of 16 and values in blocks of 32, so each sequence has a multiple of 32
+// key slots.
 inline constexpr int32_t kKeyPanel = 16;
 inline constexpr int32_t kKeyBlock = 32;
-// Queries of one attention work item. 16 queries times 3 heads fill four 12-row tiles; their score rows for
-// 2,048 keys (393 KB) stay inside a 1 MB L2.
+// Queries per attention work item. 16 queries of 3 heads fill four 12-row register tiles; their score rows for 2,048
+// keys (393 KB) fit in an L2 cache of 1 MB.
 inline constexpr int32_t kQueryTile = 16;
 
 struct SequenceEntry {
@@ -35,7 +35,7 @@ struct BatchTables {
   std::vector<int32_t> positions;           // [T] a token's position in its sequence
   std::vector<int32_t> key_slots;           // [T] a token's key slot in the batch
   std::vector<SequenceEntry> sequences;     // [B]
-  std::vector<QueryTileEntry> query_tiles;  // [Q], by sequence and position
+  std::vector<QueryTileEntry> query_tiles;  // [Q], ordered by sequence and position
   int64_t tokens = 0;
 };
 

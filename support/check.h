@@ -1,5 +1,5 @@
-// CHECK(condition, "format", args...): a broken invariant of ours ends the process with file, line and message.
-// Never reachable from input: what a file or a text can cause is a Result (result.h).
+// CHECK(condition, "format", args...): a broken internal invariant ends the process with file, line and message.
+// Input never reaches a CHECK: errors in files, texts and flags are Results (result.h).
 #pragma once
 
 #include <fmt/format.h>

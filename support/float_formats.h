@@ -11,8 +11,8 @@ namespace ggufc {
 inline float F16ToF32(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t rest = static_cast<uint32_t>(half & 0x7fffu) << 13;
-  // Shifted into place, exponent and mantissa read as value * 2^-112 (the difference of the biases, 127 -
-  // 15), subnormals included; infinities and NaNs have an all-ones exponent and only need theirs set.
+  // Exponent and mantissa, shifted into place, read as value * 2^-112 (the difference of the biases, 127 - 15); this
+  // holds for subnormals too. Infinities and NaNs have an all-ones exponent, which only has to be set in the f32.
   const uint32_t finite = std::bit_cast<uint32_t>(std::bit_cast<float>(rest) * 0x1p112f);
   const uint32_t special = rest | 0x7f800000u;
   return std::bit_cast<float>(sign | (rest >= 0x0f800000u ? special : finite));
@@ -28,8 +28,8 @@ inline uint16_t F32ToF16(float value) {
   } else if (magnitude >= 0x477ff000u) {
     half = 0x7c00u;  // 65520 and above round to infinity
   } else if (magnitude < 0x38800000u) {
-    // Below 2^-14 the result is a multiple of 2^-24, which is the last place of numbers in [0.5, 1): let the
-    // addition round.
+    // Below 2^-14 the result is a multiple of 2^-24, the unit in the last place of numbers in [0.5, 1). Adding 0.5
+    // rounds to it.
     half = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
   } else {
     half = (magnitude + 0x0fffu + ((magnitude >> 13) & 1u) - 0x38000000u) >> 13;

@@ -1,5 +1,5 @@
-// XXH3 (xxHash 0.8, seed 0): with 64 bits the checksum of files that ggufc writes, with 128 the name of contents. It
-// finds accidents, not forgeries.
+// XXH3 (xxHash 0.8, seed 0). The 64-bit hash is the checksum of files that ggufc writes; the 128-bit hash identifies
+// contents. Both detect accidental damage, not forgery.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace ggufc {
 
 uint64_t Hash64(std::span<const uint8_t> bytes);
 
-// The same of bytes that come in parts: Hash64 of their concatenation. Move-only.
+// Hash64 of the concatenation of several parts. Move-only.
 class Hash64Stream {
  public:
   Hash64Stream();
@@ -21,7 +21,7 @@ class Hash64Stream {
   ~Hash64Stream();
 
   void Update(std::span<const uint8_t> bytes);
-  // Of everything so far; more may follow.
+  // The hash of all bytes so far. Update may be called again.
   uint64_t Digest() const;
 
  private:
@@ -36,7 +36,7 @@ struct Hash128 {
   std::string Text() const;  // 32 hex digits
 };
 
-// As Hash64Stream.
+// The same with 128 bits.
 class Hash128Stream {
  public:
   Hash128Stream();

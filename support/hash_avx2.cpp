@@ -1,5 +1,5 @@
-// Compiled with -mavx2, which is why it includes nothing that has inline functions: the linker keeps one copy of such a
-// function for the whole program, and the one from here would not run everywhere.
+// Compiled with -mavx2. This file must not include headers with external inline functions: the linker keeps one copy of
+// such a function per program, and a copy compiled here would need AVX2.
 #include "support/hash_avx2.h"
 
 #include "support/xxhash_inline.h"

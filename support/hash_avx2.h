@@ -1,4 +1,4 @@
-// Hash64 with 32-byte vectors. Only for CPUs that have AVX2: support/hash.cpp asks.
+// Hash64 with 32-byte vectors. Requires AVX2; hash.cpp checks the CPU.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Errors that come from outside (files, text, flags) are values: Result<T> holds a T or an Error whose message
-// names the thing that is wrong, where, and the limit it broke. Broken invariants are CHECKs (check.h).
+// Errors in input (files, text, flags) are values: Result<T> holds a T or an Error. The message says what is wrong,
+// where, and which limit was exceeded. Broken invariants are CHECKs (check.h).
 #pragma once
 
 #include <fmt/format.h>
@@ -11,18 +11,18 @@
 
 namespace ggufc {
 
-// What an error is about, for callers that have to tell errors apart: the status codes of the C interface
-// (runtime/api/ggufc.h) are these. Most errors never get there and stay kInvalid.
+// The kind of an error, for callers that tell errors apart: the status codes of the C interface (runtime/api/ggufc.h).
+// Most errors never reach that interface and keep the default, kInvalid.
 enum class ErrorKind : uint8_t {
-  kInvalid,         // an argument, or the contents of what was read
+  kInvalid,         // a wrong argument or wrong input
   kIo,              // the system could not read or write
-  kBadFile,         // a file that is damaged, or not what it is taken for
-  kMismatch,        // two things that do not belong together
+  kBadFile,         // a file that is damaged or of the wrong kind
+  kMismatch,        // two files or versions that do not belong together
   kUnsupportedCpu,  // this machine cannot run it
   kOutOfMemory,
-  kTooLong,    // more tokens than fit
+  kTooLong,    // more tokens than the limit
   kNotFinite,  // an infinity or a NaN was computed
-  kInternal,   // a bug of ours
+  kInternal,   // a bug in ggufc
 };
 
 struct Error {
@@ -45,14 +45,14 @@ template <typename... Args>
   return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...), kind});
 }
 
-// Puts "context: " before the message of an error on its way up.
+// Prefixes the message of an error with "context: ".
 template <typename T>
 [[nodiscard]] Result<T> WithContext(std::string_view context, Result<T> result) {
   if (!result) return Err(result.error().kind, "{}: {}", context, result.error().message);
   return result;
 }
 
-// Says what an error that has no kind yet is about.
+// Sets the kind of an error whose kind is still kInvalid.
 template <typename T>
 [[nodiscard]] Result<T> WithKind(ErrorKind kind, Result<T> result) {
   if (!result && result.error().kind == ErrorKind::kInvalid) result.error().kind = kind;

@@ -7,7 +7,7 @@
 namespace ggufc {
 namespace {
 
-// Of C0 and C1, with DELETE.
+// C0, DELETE and C1.
 bool IsControl(uint32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
 
 }  // namespace
@@ -31,12 +31,12 @@ void AppendPrintable(std::string& out, uint32_t code, std::string_view bytes) {
 }  // namespace
 
 std::string Quoted(std::string_view text) {
-  constexpr size_t kLongest = 96;
+  constexpr size_t kMaxBytes = 96;
   std::string out = "'";
   size_t position = 0;
   while (position < text.size()) {
     const Utf8Char c = DecodeUtf8(text.substr(position));
-    if (position + c.bytes > kLongest) break;
+    if (position + c.bytes > kMaxBytes) break;
     AppendPrintable(out, c.code, text.substr(position, c.bytes));
     position += c.bytes;
   }

@@ -1,4 +1,4 @@
-// Text that comes from outside, in messages and as names.
+// Text from input, in messages and as names.
 #pragma once
 
 #include <cstdint>
@@ -7,21 +7,20 @@
 
 namespace ggufc {
 
-// A character that a terminal shows where it stands: no control character, none that reorders the text around it, no line
-// separator, and not kInvalidByte (support/utf8.h) or above.
+// Whether a character is safe to print: not a control character, line separator or character that reorders the text
+// around it, and below kInvalidByte (support/utf8.h).
 bool IsPrintable(uint32_t code);
 
-// Text from a file, made safe for a message and a terminal: in single quotes, whole characters up to 96 bytes.
-// Bytes that are no UTF-8, control characters, and those that reorder text are written as \xNN.
+// Text from a file for a message: in single quotes, cut after at most 96 bytes of whole characters. Bytes that are not
+// UTF-8 and characters that are not printable are written as \xNN.
 std::string Quoted(std::string_view text);
 
-// A message or a path, made safe for a terminal and for a line of its own: what Quoted writes as \xNN, at any length and
-// without quotes. Text that prints stays as it is.
+// A message or a path as one printable line: escaped like Quoted, of any length and without quotes.
 std::string Printable(std::string_view text);
 
-// Names (keys and tensors of a model file, weights and functions of IR text) are UTF-8 without control characters,
-// so that they print as they are and no two of them look the same to a reader that stops at a NUL. What is wrong
-// with `name`, or nothing: "byte 0xff at 3 is not UTF-8".
+// Names (keys and tensors of a model file, weights and functions of IR text) must be UTF-8 without control characters:
+// they are printed unchanged, and no two names may look equal to a reader that stops at a NUL. Returns what is wrong
+// with `name`, as in "byte 0xff at 3 is not UTF-8", or an empty string.
 std::string NameFault(std::string_view name);
 
 }  // namespace ggufc

@@ -1,7 +1,6 @@
-// UTF-8, one character at a time, strict and total: any bytes decode. A byte that does not begin a
-// well-formed sequence (Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF) is a
-// character of its own, with a code above all of Unicode, so that invalid text is handled deterministically
-// and never dropped.
+// Strict UTF-8 decoding, one character at a time. Any bytes decode: a byte that does not begin a well-formed sequence
+// (Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF) is a character of its own, with a
+// code above all of Unicode. So invalid text is handled deterministically and never dropped.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +24,7 @@ inline Utf8Char DecodeUtf8(std::string_view text) {
   if (lead < 0xC2 || lead > 0xF4) return invalid;
   const uint32_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
   if (text.size() < length) return invalid;
-  // The second byte carries all the special cases: overlong forms, surrogates and the upper end.
+  // The range of the second byte excludes overlong forms, surrogates and codes above U+10FFFF.
   const uint32_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   const uint32_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
   if (byte(1) < low || byte(1) > high) return invalid;

@@ -1,7 +1,7 @@
-// xxHash, compiled into whoever includes this, for the instructions that it is compiled for.
+// xxHash, inlined into each including file and compiled for that file's instruction set.
 #pragma once
 
 #define XXH_INLINE_ALL
-// Most of what is hashed is in no cache yet: 117 MB of weights 17 -> 14 ms with this instead of 384 (Zen 3).
+// Hashed bytes are mostly not in a cache yet. 117 MB of weights: 17 -> 14 ms with a distance of 2048 instead of 384 (Zen 3).
 #define XXH_PREFETCH_DIST 2048
 #include <xxhash.h>

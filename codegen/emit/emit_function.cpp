@@ -13,7 +13,7 @@ using ir::OpKind;
 
 namespace {
 
-// A kernel's own last parameters: scratch, r0, r1, c0, c1.
+// The last parameters of a kernel: scratch, r0, r1, c0, c1.
 constexpr size_t kExecutorParams = 5;
 constexpr int64_t kPointerBytes = 8;
 
@@ -21,19 +21,19 @@ bool IsInnermost(const ir::Function& function, const ir::Block& region) {
   return std::ranges::none_of(region.ops, [&](ir::OpId id) { return function.op(id).kind == OpKind::kFor; });
 }
 
-// Has the loop that `back` closes begin at a cache line. The cache of decoded instructions keeps and delivers them by line:
-// on Zen 3 a block of the i16 tile of 6 rows, whose k loop is 192 bytes long, takes 135 cycles where the loop lies in three
-// lines and 144 where it lies in four. The function begins with a line too: so its code is the same wherever it lies.
+// Aligns the loop that `back` closes to a cache line, because the cache of decoded instructions works by line. On Zen 3 a
+// block of the 6-row i16 tile, whose k loop has 192 bytes, takes 135 cycles if the loop occupies three lines and 144 if it
+// occupies four. The function is aligned too, so that its code does not depend on its position in the object.
 void AlignLoop(llvm::BranchInst& back) {
-  constexpr uint32_t kLine = 64;
-  back.getFunction()->setAlignment(llvm::Align(kLine));
+  constexpr uint32_t kCacheLine = 64;
+  back.getFunction()->setAlignment(llvm::Align(kCacheLine));
   llvm::LLVMContext& context = back.getContext();
   llvm::Metadata* align[] = {
       llvm::MDString::get(context, "llvm.loop.align"),
-      llvm::ConstantAsMetadata::get(llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), kLine))};
+      llvm::ConstantAsMetadata::get(llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), kCacheLine))};
   llvm::Metadata* loop[] = {nullptr, llvm::MDNode::get(context, align)};
   llvm::MDNode* const id = llvm::MDNode::getDistinct(context, loop);
-  id->replaceOperandWith(0, id);  // the first operand of a loop's node is the node
+  id->replaceOperandWith(0, id);  // the first operand of loop metadata is the node itself
   back.setMetadata(llvm::LLVMContext::MD_loop, id);
 }
 
@@ -80,7 +80,7 @@ void FunctionEmitter::BindParams() {
 }
 
 llvm::Type* FunctionEmitter::LlvmType(const ir::Type& type) {
-  CHECK(!type.IsTensor() && ir::Bits(type.scalar) > 0, "@{}: {} at the loop stage", function_.name,
+  CHECK(!type.IsTensor() && ir::Bits(type.scalar) > 0, "@{}: type {} at the loop stage", function_.name,
         ir::ToString(type));
   llvm::Type* element = type.scalar == ir::Scalar::kF32 ? b_.getFloatTy()
                         : type.scalar == ir::Scalar::kPtr
@@ -98,7 +98,7 @@ llvm::Value* FunctionEmitter::Get(ir::ValueId id) const {
 void FunctionEmitter::Set(ir::ValueId id, llvm::Value* value) {
   values_[id.index] = value;
   const std::string& name = function_.value(id).name;
-  // Constants have no names, and a value that an op only passes on keeps its own.
+  // Constants have no names. A value that an op only passes on keeps its name.
   if (!name.empty() && !llvm::isa<llvm::Constant>(value) && !value->hasName()) value->setName(name);
 }
 
@@ -138,7 +138,7 @@ Status FunctionEmitter::EmitBlock(ir::BlockId block, std::vector<llvm::Value*>& 
   return {};
 }
 
-// The loop comes out rotated, the form that LICM works on and that costs one branch a turn:
+// The loop is emitted rotated, the form that LICM needs, with one branch per iteration:
 //
 //   head:  br (lo < hi), body, exit
 //   body:  i = phi [lo, head], [i + step, latch]; carried = phi [init, head], [yielded, latch]
@@ -170,7 +170,8 @@ Status FunctionEmitter::EmitFor(const ir::Op& op) {
   RETURN_IF_ERROR(EmitBlock(op.regions[0], yielded));
   CHECK(yielded.size() == carried, "@{}: for yields {} values, carries {}", function_.name, yielded.size(),
         carried);
-  // It does not overflow (docs/ir.md), but LLVM is not told: it would compare the old index, which costs a copy a turn.
+  // The index does not overflow (docs/ir.md). The add is not marked nsw: LLVM would then compare the old index, which costs
+  // a copy per iteration.
   llvm::Value* next = b_.CreateAdd(phis[0], step);
   llvm::BasicBlock* latch = b_.GetInsertBlock();
   llvm::BranchInst* back = b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, exit);
@@ -203,7 +204,7 @@ Status FunctionEmitter::EmitIf(const ir::Op& op) {
   return {};
 }
 
-// A selector out of range runs nothing.
+// A selector out of range runs no case.
 Status FunctionEmitter::EmitSwitch(const ir::Op& op) {
   llvm::BasicBlock* join = NewBlock("join");
   llvm::SwitchInst* table =

@@ -1,8 +1,8 @@
-// One function of loop-stage IR into one LLVM function. emit_function.cpp has parameters, blocks and control
-// flow, emit_ops.cpp the ops of straight-line code, emit_intrinsics.cpp those that differ by target.
+// Emits one function of loop-stage IR as one LLVM function. emit_function.cpp has parameters, blocks and control flow,
+// emit_ops.cpp the ops of straight-line code, emit_intrinsics.cpp those that differ by target.
 //
-// Element types: u8 is i8, f16 and bf16 are i16 (only `convert` gives them a meaning: LLVM's half type would
-// bring conversion routines from outside), index is i64.
+// Element types: u8 is i8, index is i64, f16 and bf16 are i16. Only `convert` interprets f16 and bf16; LLVM's half type
+// would call conversion routines of a library.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -19,7 +19,8 @@ namespace ggufc::codegen {
 
 class FunctionEmitter {
  public:
-  // `functions`: the LLVM function of every FunctionId, null for `forward`. `into` is declared and empty.
+  // `functions`: the LLVM function of every FunctionId, null for `forward`. `into` is declared, without a body. `replace`:
+  // EmitOptions::replace_intrinsics.
   FunctionEmitter(const ir::Module& module, const ir::Function& function, const Target& target, bool replace,
                   const std::vector<llvm::Function*>& functions, llvm::Function* into);
 
@@ -28,7 +29,7 @@ class FunctionEmitter {
  private:
   // ---- emit_function.cpp
   void BindParams();
-  // The ops of a block. `yielded`: the values that a closing yield passes on.
+  // Emits the ops of a block. `yielded` receives the operands of its yield.
   Status EmitBlock(ir::BlockId block, std::vector<llvm::Value*>& yielded);
   Status EmitFor(const ir::Op& op);
   Status EmitIf(const ir::Op& op);
@@ -36,7 +37,7 @@ class FunctionEmitter {
   void EmitCall(const ir::Op& op);
 
   // ---- emit_ops.cpp
-  // An op without regions that is no call or terminator. The value is null for ops without a result.
+  // Emits an op other than control flow, call and terminator. Returns null for ops without a result.
   Result<llvm::Value*> EmitOp(const ir::Op& op);
   llvm::Value* EmitConst(const ir::Op& op);
   llvm::Value* EmitArithmetic(const ir::Op& op);
@@ -45,9 +46,9 @@ class FunctionEmitter {
   Result<llvm::Value*> EmitConvert(const ir::Op& op);
   llvm::Value* EmitLoad(const ir::Op& op);
   void EmitStore(const ir::Op& op);
-  llvm::Value* Larger(llvm::Value* a, llvm::Value* b, bool smaller);
+  llvm::Value* MinOrMax(llvm::Value* a, llvm::Value* b, bool min);
   llvm::Value* Address(ir::ValueId ptr, ir::ValueId byte);
-  // A constant mask whose first `lanes` of `total` are set.
+  // A constant mask of `total` lanes, of which the first `lanes` are set.
   llvm::Value* LaneMask(int64_t lanes, int64_t total);
 
   llvm::Type* LlvmType(const ir::Type& type);
@@ -63,7 +64,7 @@ class FunctionEmitter {
   llvm::IRBuilder<> b_;
   IntrinsicEmitter intrinsics_;
   std::vector<llvm::Value*> values_;  // by ValueId
-  llvm::Value* scratch_ = nullptr;    // kernels
+  llvm::Value* scratch_ = nullptr;    // of a kernel
 };
 
 }  // namespace ggufc::codegen

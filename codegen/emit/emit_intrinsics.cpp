@@ -16,8 +16,8 @@ int Lanes(llvm::Value* value) {
   return static_cast<int>(llvm::cast<llvm::FixedVectorType>(value->getType())->getNumElements());
 }
 
-// `like` with another element type: a vector of as many lanes, or a scalar.
-llvm::Type* Same(llvm::Type* like, llvm::Type* element) {
+// The scalar or vector type `like` with another element type.
+llvm::Type* WithElement(llvm::Type* like, llvm::Type* element) {
   if (auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(like)) {
     return llvm::FixedVectorType::get(element, vector->getNumElements());
   }
@@ -36,9 +36,9 @@ llvm::Value* IntrinsicEmitter::Slice(llvm::Value* vector, int first, int count) 
   return b_.CreateShuffleVector(vector, mask);
 }
 
-llvm::Value* IntrinsicEmitter::Every(llvm::Value* vector, int ways, int first) {
+llvm::Value* IntrinsicEmitter::StridedLanes(llvm::Value* vector, int stride, int first) {
   llvm::SmallVector<int, 64> mask;
-  for (int i = first; i < Lanes(vector); i += ways) mask.push_back(i);
+  for (int i = first; i < Lanes(vector); i += stride) mask.push_back(i);
   return b_.CreateShuffleVector(vector, mask);
 }
 
@@ -90,15 +90,15 @@ llvm::Value* IntrinsicEmitter::DotU8(llvm::Value* acc, llvm::Value* w, llvm::Val
 }
 
 llvm::Value* IntrinsicEmitter::PlainMadd(llvm::Value* a, llvm::Value* b) {
-  llvm::Type* wide = Same(a->getType(), b_.getInt32Ty());
+  llvm::Type* wide = WithElement(a->getType(), b_.getInt32Ty());
   llvm::Value* product = b_.CreateMul(b_.CreateSExt(a, wide), b_.CreateSExt(b, wide));
-  return b_.CreateAdd(Every(product, 2, 0), Every(product, 2, 1));
+  return b_.CreateAdd(StridedLanes(product, 2, 0), StridedLanes(product, 2, 1));
 }
 
 llvm::Value* IntrinsicEmitter::PlainDpbusd(llvm::Value* acc, llvm::Value* u, llvm::Value* s) {
-  llvm::Type* wide = Same(u->getType(), b_.getInt32Ty());
+  llvm::Type* wide = WithElement(u->getType(), b_.getInt32Ty());
   llvm::Value* product = b_.CreateMul(b_.CreateZExt(u, wide), b_.CreateSExt(s, wide));
-  for (int i = 0; i < 4; ++i) acc = b_.CreateAdd(acc, Every(product, 4, i));
+  for (int i = 0; i < 4; ++i) acc = b_.CreateAdd(acc, StridedLanes(product, 4, i));
   return acc;
 }
 
@@ -109,17 +109,17 @@ llvm::Value* IntrinsicEmitter::Madd(llvm::Value* a, llvm::Value* b) {
 
 llvm::Value* IntrinsicEmitter::MaddUbs(llvm::Value* u, llvm::Value* s) {
   if (!replace_) return b_.CreateIntrinsic(llvm::Intrinsic::x86_avx2_pmadd_ub_sw, {}, {u, s});
-  llvm::Type* wide = Same(u->getType(), b_.getInt32Ty());
+  llvm::Type* wide = WithElement(u->getType(), b_.getInt32Ty());
   llvm::Value* product = b_.CreateMul(b_.CreateZExt(u, wide), b_.CreateSExt(s, wide));
-  llvm::Value* sum = b_.CreateAdd(Every(product, 2, 0), Every(product, 2, 1));
+  llvm::Value* sum = b_.CreateAdd(StridedLanes(product, 2, 0), StridedLanes(product, 2, 1));
   auto limit = [&](int64_t value) { return llvm::ConstantInt::getSigned(sum->getType(), value); };
   sum = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, sum, limit(INT16_MAX));
   sum = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, sum, limit(INT16_MIN));
-  return b_.CreateTrunc(sum, Same(sum->getType(), b_.getInt16Ty()));
+  return b_.CreateTrunc(sum, WithElement(sum->getType(), b_.getInt16Ty()));
 }
 
-// The VNNI intrinsics take all operands as vectors of i32. The activations come last: that operand may be a
-// broadcast from memory, and activations are what kernels broadcast.
+// The VNNI intrinsics take all operands as vectors of i32. The activations are the last operand, the only one that can be
+// a broadcast from memory.
 llvm::Value* IntrinsicEmitter::Dpwssd(llvm::Value* acc, llvm::Value* a, llvm::Value* w) {
   if (replace_) return b_.CreateAdd(acc, PlainMadd(a, w));
   const int lanes = Lanes(acc);
@@ -143,7 +143,7 @@ llvm::Value* IntrinsicEmitter::Fma(llvm::Value* a, llvm::Value* b, llvm::Value* 
   return b_.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
 }
 
-// One function for each type: inlined into their hundreds of uses, its instructions would be three quarters of the code.
+// One function per type. Inlined at its hundreds of uses it would be three quarters of the code.
 llvm::Function* IntrinsicEmitter::EmulatedFma(llvm::Type* type) {
   llvm::Function& user = *b_.GetInsertBlock()->getParent();
   const auto* lanes = llvm::dyn_cast<llvm::FixedVectorType>(type);
@@ -163,15 +163,15 @@ llvm::Function* IntrinsicEmitter::EmulatedFma(llvm::Type* type) {
 }
 
 // Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd"
-// (2008). The product of two f32 is exact in double (48 of 53 bits; exponents from -298 to 255 fit). The sum
-// with c is rounded to odd instead of to nearest: TwoSum gives the error of the nearest sum, and where there
-// is one and the sum's last bit is even, the neighbour on the error's side is taken. 53 >= 24 + 2 bits
-// rounded to odd, then to nearest f32, equal one rounding, subnormal results included (they keep fewer bits).
-// With infinities and NaNs the error is NaN, the comparison false, and the sum stays as it is.
+// (2008). The product of two f32 is exact in double (48 of 53 bits; exponents from -298 to 255 fit). The sum with c is
+// rounded to odd instead of to nearest: TwoSum gives the error of the nearest sum; if it is not zero and the sum's last
+// bit is even, the neighbour on the error's side is taken. Rounding to odd with 53 >= 24 + 2 bits and then to nearest f32
+// equals one rounding, also for subnormal results, which keep fewer bits. With infinities and NaNs the error is NaN, the
+// comparison is false, and the sum is unchanged.
 void IntrinsicEmitter::DefineEmulatedFma(llvm::Function& function) {
   llvm::Value *a = function.getArg(0), *b = function.getArg(1), *c = function.getArg(2);
-  llvm::Type* f64 = Same(a->getType(), b_.getDoubleTy());
-  llvm::Type* i64 = Same(a->getType(), b_.getInt64Ty());
+  llvm::Type* f64 = WithElement(a->getType(), b_.getDoubleTy());
+  llvm::Type* i64 = WithElement(a->getType(), b_.getInt64Ty());
   llvm::Value* p = b_.CreateFMul(b_.CreateFPExt(a, f64), b_.CreateFPExt(b, f64));
   llvm::Value* d = b_.CreateFPExt(c, f64);
   llvm::Value* sum = b_.CreateFAdd(p, d);
@@ -184,7 +184,7 @@ void IntrinsicEmitter::DefineEmulatedFma(llvm::Function& function) {
   llvm::Value* bits = b_.CreateBitCast(sum, i64);
   llvm::Value* even = b_.CreateICmpEQ(b_.CreateAnd(bits, one), zero);
   llvm::Value* inexact = b_.CreateFCmpONE(error, llvm::Constant::getNullValue(f64));
-  // Away from zero is bits + 1, towards it bits - 1. sum is not zero where it is inexact.
+  // The neighbour away from zero is bits + 1, towards zero bits - 1. An inexact sum is not zero.
   llvm::Value* differ = b_.CreateXor(bits, b_.CreateBitCast(error, i64));
   llvm::Value* toward = b_.CreateAShr(differ, 63);  // -1 where the signs differ, else 0
   llvm::Value* odd = b_.CreateAdd(bits, b_.CreateOr(toward, one));
@@ -194,16 +194,15 @@ void IntrinsicEmitter::DefineEmulatedFma(llvm::Function& function) {
 
 llvm::Value* IntrinsicEmitter::F16ToF32(llvm::Value* half) {
   if (target_.f16 == F16Lowering::kBits) return F16BitsToF32(half);
-  llvm::Value* value = b_.CreateBitCast(half, Same(half->getType(), b_.getHalfTy()));
-  return b_.CreateFPExt(value, Same(half->getType(), b_.getFloatTy()));
+  llvm::Value* value = b_.CreateBitCast(half, WithElement(half->getType(), b_.getHalfTy()));
+  return b_.CreateFPExt(value, WithElement(half->getType(), b_.getFloatTy()));
 }
 
-// Exponent and mantissa move to f32's place, which divides the value by 2^112 (the difference of the biases,
-// 127 - 15); the multiplication undoes that exactly and normalises subnormals. Infinity and NaN get f32's top
-// exponent instead.
+// Moving exponent and mantissa to their f32 positions divides the value by 2^112 (the difference of the biases, 127 - 15).
+// The multiplication reverses this exactly and normalises subnormals. Infinities and NaNs get f32's all-ones exponent.
 llvm::Value* IntrinsicEmitter::F16BitsToF32(llvm::Value* half) {
-  llvm::Type* i32 = Same(half->getType(), b_.getInt32Ty());
-  llvm::Type* f32 = Same(half->getType(), b_.getFloatTy());
+  llvm::Type* i32 = WithElement(half->getType(), b_.getInt32Ty());
+  llvm::Type* f32 = WithElement(half->getType(), b_.getFloatTy());
   auto constant = [&](uint32_t value) { return llvm::ConstantInt::get(i32, value); };
   llvm::Value* wide = b_.CreateZExt(half, i32);
   llvm::Value* magnitude = b_.CreateAnd(wide, constant(0x7fff));

@@ -67,7 +67,7 @@ Result<llvm::Value*> FunctionEmitter::EmitOp(const ir::Op& op) {
     case OpKind::kPtrAdd:
       return Address(op.operands[0], op.operands[1]);
     case OpKind::kPrefetch:
-      // Read, into all levels, data.
+      // Operands: address, read, maximum locality (all cache levels), data cache.
       b_.CreateIntrinsic(
           llvm::Intrinsic::prefetch, {b_.getPtrTy()},
           {Address(op.operands[0], op.operands[1]), b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
@@ -80,10 +80,10 @@ Result<llvm::Value*> FunctionEmitter::EmitOp(const ir::Op& op) {
       return intrinsics_.DotU8(in(0), in(1), in(2), true);
     case OpKind::kScratch:
       if (scratch_ == nullptr) return Err("scratch: only kernels have scratch memory");
-      if (!op.Has(Attr::kOffset)) return Err("scratch without an offset (plan-memory gives it one)");
+      if (!op.Has(Attr::kOffset)) return Err("scratch has no offset; run plan-memory first");
       return b_.CreateConstGEP1_64(b_.getInt8Ty(), scratch_, static_cast<uint64_t>(op.Int(Attr::kOffset)));
     default:
-      return Err("{}: not an op of kernels at the loop stage", ir::Info(op.kind).name);
+      return Err("{}: not an op of the loop stage", ir::Info(op.kind).name);
   }
 }
 
@@ -92,7 +92,7 @@ llvm::Value* FunctionEmitter::EmitConst(const ir::Op& op) {
   const ir::Type type = function_.type(op.results[0]);
   if (type.IsFloat())
     return llvm::ConstantFP::get(LlvmType(type), static_cast<double>(static_cast<float>(value)));
-  // The verifier holds integer constants to whole numbers that the type has room for, signed or unsigned.
+  // The verifier ensures that integer constants are whole numbers that fit the type, as signed or as unsigned.
   llvm::Type* llvm_type = LlvmType(type);
   const llvm::APInt bits(64, static_cast<uint64_t>(static_cast<int64_t>(value)));
   return llvm::ConstantInt::get(llvm_type, bits.trunc(llvm_type->getScalarSizeInBits()));
@@ -102,8 +102,8 @@ llvm::Value* FunctionEmitter::EmitArithmetic(const ir::Op& op) {
   llvm::Value* a = Get(op.operands[0]);
   llvm::Value* b = Get(op.operands[1]);
   const bool f32 = a->getType()->isFPOrFPVectorTy();
-  // Counts are taken modulo the width, so that none is undefined; for constants this costs nothing.
-  auto count = [&] {
+  // Shift counts modulo the width, so that no shift is undefined. For constant counts this costs nothing.
+  auto shift_count = [&] {
     return b_.CreateAnd(b, llvm::ConstantInt::get(b->getType(), a->getType()->getScalarSizeInBits() - 1));
   };
   switch (op.kind) {
@@ -118,9 +118,9 @@ llvm::Value* FunctionEmitter::EmitArithmetic(const ir::Op& op) {
     case OpKind::kRem:
       return b_.CreateURem(a, b);
     case OpKind::kMin:
-      return Larger(a, b, true);
+      return MinOrMax(a, b, true);
     case OpKind::kMax:
-      return Larger(a, b, false);
+      return MinOrMax(a, b, false);
     case OpKind::kAnd:
       return b_.CreateAnd(a, b);
     case OpKind::kOr:
@@ -128,21 +128,21 @@ llvm::Value* FunctionEmitter::EmitArithmetic(const ir::Op& op) {
     case OpKind::kXor:
       return b_.CreateXor(a, b);
     case OpKind::kShl:
-      return b_.CreateShl(a, count());
+      return b_.CreateShl(a, shift_count());
     case OpKind::kShr:
-      return b_.CreateAShr(a, count());
+      return b_.CreateAShr(a, shift_count());
     default:
       CHECK(false, "{} is not arithmetic", ir::Info(op.kind).name);
       return nullptr;
   }
 }
 
-// a > b ? a : b, or a < b ? a : b. In f32 this is what maxps and minps do, NaN and zeros included.
-llvm::Value* FunctionEmitter::Larger(llvm::Value* a, llvm::Value* b, bool smaller) {
+// a < b ? a : b if `min`, else a > b ? a : b. For f32 these are minps and maxps, also for NaN and zeros.
+llvm::Value* FunctionEmitter::MinOrMax(llvm::Value* a, llvm::Value* b, bool min) {
   if (a->getType()->isFPOrFPVectorTy()) {
-    return b_.CreateSelect(smaller ? b_.CreateFCmpOLT(a, b) : b_.CreateFCmpOGT(a, b), a, b);
+    return b_.CreateSelect(min ? b_.CreateFCmpOLT(a, b) : b_.CreateFCmpOGT(a, b), a, b);
   }
-  return b_.CreateBinaryIntrinsic(smaller ? llvm::Intrinsic::smin : llvm::Intrinsic::smax, a, b);
+  return b_.CreateBinaryIntrinsic(min ? llvm::Intrinsic::smin : llvm::Intrinsic::smax, a, b);
 }
 
 llvm::Value* FunctionEmitter::EmitCompare(const ir::Op& op) {
@@ -159,7 +159,7 @@ llvm::Value* FunctionEmitter::EmitCompare(const ir::Op& op) {
   }
 }
 
-// The fixed tree of ops.def: halves are combined lane by lane until one lane is left.
+// The fixed reduction tree of ops.def: combines the two halves lane by lane until one lane is left.
 llvm::Value* FunctionEmitter::EmitReduce(const ir::Op& op) {
   llvm::Value* value = Get(op.operands[0]);
   const bool f32 = value->getType()->isFPOrFPVectorTy();
@@ -167,7 +167,7 @@ llvm::Value* FunctionEmitter::EmitReduce(const ir::Op& op) {
     llvm::Value* low = intrinsics_.Slice(value, 0, half);
     llvm::Value* high = intrinsics_.Slice(value, half, half);
     if (op.kind == OpKind::kReduceMax) {
-      value = Larger(low, high, false);
+      value = MinOrMax(low, high, false);
     } else {
       value = f32 ? b_.CreateFAdd(low, high) : b_.CreateAdd(low, high);
     }
@@ -195,7 +195,7 @@ Result<llvm::Value*> FunctionEmitter::EmitConvert(const ir::Op& op) {
     return from == Scalar::kU8 ? b_.CreateZExtOrTrunc(value, type) : b_.CreateSExtOrTrunc(value, type);
   }
   if (from == Scalar::kI32 && to == Scalar::kF32) return b_.CreateSIToFP(value, type);
-  return Err("convert: {} to {}", ir::Name(from), ir::Name(to));
+  return Err("convert: cannot convert {} to {}", ir::Name(from), ir::Name(to));
 }
 
 llvm::Value* FunctionEmitter::Address(ir::ValueId ptr, ir::ValueId byte) {

@@ -38,15 +38,15 @@ llvm::Function* Declare(llvm::Module& into, const ir::Function& function, const 
   declared->setVisibility(llvm::GlobalValue::HiddenVisibility);
   declared->setDSOLocal(true);
   declared->setDoesNotThrow();
-  // Stays a function of its own: its register allocation is what the tile was chosen for.
+  // The tile was chosen for the register allocation of this function alone.
   declared->addFnAttr(llvm::Attribute::NoInline);
-  // No loop becomes a call of memcpy or memset.
+  // Loops must not become calls of memcpy or memset.
   declared->addFnAttr("no-builtins");
   declared->addFnAttr("target-cpu", machine.cpu);
   declared->addFnAttr("tune-cpu", machine.tune_cpu);
   if (*machine.features != '\0') declared->addFnAttr("target-features", machine.features);
   if (machine.vector_bits == 512) {
-    // 16 lanes are one register, whatever the tuning thinks of the clock rate.
+    // 16 lanes are one register, even if the tuning prefers narrower vectors for a higher clock rate.
     declared->addFnAttr("prefer-vector-width", "512");
     declared->addFnAttr("min-legal-vector-width", "512");
   }
@@ -63,7 +63,7 @@ const Target& MachineOf(const Target& target, const EmitOptions& options) {
 Status EmitInto(llvm::Module& into, const ir::Module& module, const Target& target,
                 const EmitOptions& options) {
   if (module.stage != ir::Stage::kLoop) {
-    return Err("module {}: code is made from the loop stage, not from {}", module.name,
+    return Err("module {}: code generation needs the loop stage, the module is at the {} stage", module.name,
                ir::Name(module.stage));
   }
   const Target& machine = MachineOf(target, options);
@@ -71,7 +71,8 @@ Status EmitInto(llvm::Module& into, const ir::Module& module, const Target& targ
   for (const ir::Function& function : module.functions) {
     const bool emitted = function.kind != ir::Function::Kind::kForward;
     if (emitted && !function.result_types.empty()) {
-      return Err("@{} returns values, and no code is made for such micro-kernels", function.name);
+      return Err("@{} returns values; code generation does not support micro-kernels with results",
+                 function.name);
     }
     functions.push_back(emitted ? Declare(into, function, machine, options) : nullptr);
   }

@@ -1,17 +1,16 @@
 // Loop-stage IR to LLVM IR, for any target of the table.
 //
-// Assumes a module that passes ir::Verify. Of such modules those are an error that no code is made for: not at the
-// loop stage, with scratch that plan-memory has not placed, with a micro-kernel that returns values. Everything
-// else that does not fit is a broken invariant.
+// Assumes a module that passes ir::Verify. It is an error if the module is not at the loop stage, has scratch without an
+// offset from plan-memory, or has a micro-kernel that returns values. All other faults are broken invariants (CHECK).
 //
 // A kernel is void @name(ptr args, ptr scratch, i64 r0, i64 r1, i64 c0, i64 c1), which is runtime::KernelFn;
 // args is an array of pointers. A micro-kernel is void @name(its parameters): ptr, i64, i32, float.
 //
-// `forward` is not emitted: the runtime walks its calls. All functions are hidden symbols, do not unwind and
-// call nothing outside the module, so an object needs no symbol from anywhere.
+// `forward` is not emitted: the runtime executes its calls. All functions are hidden symbols, do not unwind and call
+// nothing outside the module, so the object has no undefined symbols.
 //
-// Numbers: strict IEEE defaults. No fast-math flag, no contraction (fma only where IR says fma), no
-// reassociation: the bits of a result do not depend on the target.
+// Floating point is strict IEEE 754: no fast-math flags, no contraction (fma only for the op fma), no reassociation. So the
+// bits of a result do not depend on the target.
 #pragma once
 
 #include <memory>
@@ -29,18 +28,18 @@ class Module;
 namespace ggufc::codegen {
 
 struct EmitOptions {
-  // Every x86 intrinsic is replaced by its definition in plain LLVM IR and the module is compiled for avx2:
-  // the code of a target with VNNI or AVX-512 then runs, and can be tested, on any AVX2 machine.
+  // Replaces every x86 intrinsic by its definition in plain LLVM IR and compiles the module for avx2, so that the code of
+  // targets with VNNI or AVX-512 can be tested on any AVX2 machine.
   bool replace_intrinsics = false;
-  // Put before the name of every function, so that code for several targets can be linked together.
+  // A prefix of all function names, so that code for several targets can be linked together.
   std::string symbol_prefix;
 };
 
-// The target whose instructions are used: `target`, or avx2 where its intrinsics are replaced.
+// The target whose instructions are used: `target`, or avx2 if its intrinsics are replaced.
 const Target& MachineOf(const Target& target, const EmitOptions& options);
 
-// Adds the functions of `module` to `into`, whose functions then have other names. Each carries its processor
-// and features with it, so the functions of several targets can live in one LLVM module.
+// Adds the functions of `module` to `into`, which must not have functions of these names yet. Each function carries its
+// processor and features, so one LLVM module can hold the functions of several targets.
 Status EmitInto(llvm::Module& into, const ir::Module& module, const Target& target,
                 const EmitOptions& options);
 

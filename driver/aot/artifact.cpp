@@ -62,7 +62,7 @@ Status Artifact::Compile() {
   ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model_.tokenizer());
   tokenizer_ = tokenizer->Serialize();
 
-  // Sizes first, the vectors later: the object says how long the image is.
+  // Golden vectors of the right sizes but without values: the object contains the size of the image.
   std::vector<GoldenVector> golden;
   for (std::vector<int32_t>& ids : GoldenSequences(plan_.info.vocab, plan_.info.context_length)) {
     golden.push_back({std::move(ids), std::vector<float>(static_cast<size_t>(plan_.info.dims))});
@@ -82,9 +82,8 @@ Status Artifact::Compile() {
   ASSIGN_OR_RETURN(object_, codegen::EmitArtifactObject(CodeOf(plan_)));
   if (options_.embed && object_.size() + runtime::kSectionAlign + image_bytes() >= kMaxObjectBytes) {
     return Err(
-        "{}: an object with {} bytes of weights in it would not stay below {} bytes; keep them in a file of "
-        "their "
-        "own (--weights sidecar)",
+        "{}: an object with {} bytes of embedded weights would exceed {} bytes; write the weights to a "
+        "separate file (--weights sidecar)",
         model_.file().path(), image_bytes(), kMaxObjectBytes);
   }
   Progress("golden vectors");
@@ -92,13 +91,13 @@ Status Artifact::Compile() {
 }
 
 Status Artifact::ComputeGolden() {
-  const TargetPlan* runs = nullptr;
+  const TargetPlan* runnable = nullptr;
   for (const TargetPlan& target : plan_.targets) {
-    if (codegen::HostRuns(*target.lowered.options.target)) runs = &target;
+    if (codegen::HostRuns(*target.lowered.options.target)) runnable = &target;
   }
   std::vector<GoldenVector> golden;
-  if (runs != nullptr) {
-    ASSIGN_OR_RETURN(golden, driver::ComputeGolden(model_, *runs, object_, options_.name));
+  if (runnable != nullptr) {
+    ASSIGN_OR_RETURN(golden, driver::ComputeGolden(model_, *runnable, object_, options_.name));
   } else {
     const codegen::Target* native[] = {&codegen::NativeTarget()};
     ASSIGN_OR_RETURN(const ArtifactPlan other, PlanArtifact(model_, options_.compile, native));
@@ -126,7 +125,7 @@ Status Artifact::WriteImage(OutputFile& file, uint64_t base) const {
     RETURN_IF_ERROR(writer.WriteSection(SectionKind::kWeights, blob.bytes()));
   }
   Progress("embedding table");
-  // In slices, because the file copies what it is given at once.
+  // In slices, because OutputFile copies the bytes of a call.
   constexpr size_t kSlice = 64 * runtime::kTableChunkBytes;
   std::vector<uint64_t> hashes;
   for (auto rest = plan_.table->data; !rest.empty(); rest = rest.subspan(std::min(kSlice, rest.size()))) {
@@ -141,12 +140,12 @@ Status Artifact::WriteImage(OutputFile& file, uint64_t base) const {
 }
 
 Status Artifact::WriteWeights(OutputFile& file) const {
-  CHECK(!object_.empty() && !options_.embed, "a sidecar that was not compiled");
+  CHECK(!object_.empty() && !options_.embed, "Compile() did not run, or the weights are embedded");
   return WriteImage(file, 0);
 }
 
 Status Artifact::WriteObject(OutputFile& file) const {
-  CHECK(!object_.empty(), "an object that was not compiled");
+  CHECK(!object_.empty(), "Compile() did not run");
   const auto write = [&](const std::vector<uint8_t>& object) {
     return file.Write({reinterpret_cast<const char*>(object.data()), object.size()});
   };

@@ -1,4 +1,4 @@
-// NAME and NAME.h: what a program's source sees of an ahead-of-time model.
+// NAME and NAME.h, the source interface of an ahead-of-time model.
 #include <algorithm>
 #include <cctype>
 
@@ -16,7 +16,7 @@ bool IsIdentifierChar(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// For a block comment: what could end it, or begin another one, is left out.
+// Text for a block comment: without '*', so that it cannot end the comment or begin another.
 std::string ForComment(std::string_view text) {
   std::string safe(text);
   std::erase(safe, '*');
@@ -35,11 +35,11 @@ Status CheckArtifactName(std::string_view name) {
     return Err("name {}: 1 to {} characters are allowed", Quoted(name), kMaxName);
   }
   if ((name[0] >= '0' && name[0] <= '9') || !std::ranges::all_of(name, IsIdentifierChar)) {
-    return Err("name {}: a C identifier is wanted, letters, digits and _ that do not begin with a digit",
+    return Err("name {}: expected a C identifier: letters, digits and _, not beginning with a digit",
                Quoted(name));
   }
   if (name.starts_with("ggufc")) {
-    return Err("name {}: names that begin with ggufc are the runtime's", Quoted(name));
+    return Err("name {}: names that begin with ggufc are reserved for the runtime", Quoted(name));
   }
   return {};
 }

@@ -30,7 +30,7 @@ Result<const frontend::Tensor*> TableOf(const frontend::GgufFile& file, const ru
     }
     table = &*tensor;
   }
-  CHECK(table != nullptr, "a model without an embedding table");
+  CHECK(table != nullptr, "the program reads no embedding table");
   return table;
 }
 
@@ -39,7 +39,7 @@ runtime::ModelCard MakeModelCard(const SourceModel& model, const CompiledProgram
   const frontend::Hparams& config = model.config();
   const CompileOptions& options = compiled.options;
   runtime::ModelCard info;
-  // A model without a name, or with something else under that key, is one without a name.
+  // If the key is missing or is not a string, the model has no name.
   runtime::SetText(info.name, model.file().GetStringOr("general.name", "").value_or(""));
   runtime::SetText(info.architecture, config.architecture);
   runtime::SetText(info.activations, ActivationsName(options.activations));
@@ -93,9 +93,9 @@ Result<ArtifactPlan> PlanArtifact(const SourceModel& model, const CompileOptions
   for (const codegen::Target& target : codegen::Targets()) {
     if (std::ranges::find(targets, &target) == targets.end()) continue;
     TargetPlan& part = plan.targets.emplace_back();
-    CompileOptions own = options;
-    own.target = &target;
-    ASSIGN_OR_RETURN(part.lowered, LowerProgram(model, own));
+    CompileOptions target_options = options;
+    target_options.target = &target;
+    ASSIGN_OR_RETURN(part.lowered, LowerProgram(model, target_options));
     const BuiltProgram& built = part.lowered.built;
     ASSIGN_OR_RETURN(const frontend::Tensor* table, TableOf(model.file(), built.program));
     CHECK(plan.table == nullptr || plan.table == table, "targets read different tables");
@@ -108,7 +108,7 @@ Result<ArtifactPlan> PlanArtifact(const SourceModel& model, const CompileOptions
     part.layout = LayoutHash(model.file(), built, *table);
   }
   CHECK(!plan.targets.empty(), "no targets");
-  // The targets stay where they are from here on.
+  // plan.weights refers to elements of plan.targets, which must not move from here on.
   for (const TargetPlan& part : plan.targets) {
     if (std::ranges::find(plan.weights, part.layout, &WeightsPlan::layout) != plan.weights.end()) continue;
     plan.weights.push_back({part.layout, part.lowered.built.jobs, part.program.weights_bytes});

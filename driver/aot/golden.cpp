@@ -19,9 +19,9 @@ uint64_t NextRandom(uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-// What main() of an executable calls. Nobody calls main() here, but the object names it.
-int NoProgram(const ggufc_code*, int, char**) {
-  CHECK(false, "main() of loaded code");
+// Resolves the object's reference to ggufc_main. It is never called.
+int UnusedMain(const ggufc_code*, int, char**) {
+  CHECK(false, "main() of loaded code was called");
   return 1;
 }
 
@@ -55,7 +55,7 @@ Result<std::vector<runtime::GoldenVector>> ComputeGolden(const SourceModel& mode
                                                          const std::string& name) {
   const codegen::ExternalFunction externals[] = {
       {"ggufc_open_code", reinterpret_cast<const void*>(&ggufc_open_code)},
-      {"ggufc_main", reinterpret_cast<const void*>(&NoProgram)}};
+      {"ggufc_main", reinterpret_cast<const void*>(&UnusedMain)}};
   ASSIGN_OR_RETURN(const codegen::LoadedCode loaded, codegen::LoadedCode::Load(object, externals));
   ASSIGN_OR_RETURN(std::vector<runtime::KernelFn> kernels, KernelsOf(loaded, target, name));
 

@@ -1,5 +1,5 @@
-// Golden vectors: token sequences and the embeddings that they must give, stored with an ahead-of-time model so that
-// anybody can tell whether it still computes what it did where it was made.
+// Golden vectors: token sequences and their expected embeddings, stored with an ahead-of-time model so that its results can
+// be checked on any machine.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@
 
 namespace ggufc::driver {
 
-// Four sequences of 1, 11, 33 and 80 ids, shorter where the context is: a row alone, tiles of every remainder, more
-// than one attention tile. Depends on the two numbers alone; ids come from all of the vocabulary.
+// Four sequences of 1, 11, 33 and 80 ids (at most the context length): a single row, register tiles with remainders, more
+// than one attention tile. Ids come from the whole vocabulary. The sequences depend on the two arguments alone.
 std::vector<std::vector<int32_t>> GoldenSequences(int64_t vocab, int64_t context_length);
 
-// Runs them, with the code that `object` (EmitArtifactObject, of model NAME) has for `target`, which this machine runs, and
-// with freshly packed weights.
+// Computes the embeddings of the golden sequences with the code for `target` in `object` (from EmitArtifactObject for model
+// `name`) and with newly packed weights. This machine must run `target`.
 Result<std::vector<runtime::GoldenVector>> ComputeGolden(const SourceModel& model, const TargetPlan& target,
                                                          std::span<const uint8_t> object,
                                                          const std::string& name);

@@ -34,7 +34,7 @@ Result<ImageWriter> ImageWriter::Begin(OutputFile& file, uint64_t base,
                                        std::span<const PlannedSection> sections) {
   CHECK(file.seekable() && base % runtime::kSectionAlign == 0 && !sections.empty() &&
             sections.size() <= runtime::kMaxSections,
-        "{} sections at {}", sections.size(), base);
+        "{} sections at byte {}", sections.size(), base);
   ImageWriter writer(file, base, fingerprint);
   uint64_t offset = HeaderBytes(sections.size());
   for (const PlannedSection& planned : sections) {
@@ -62,8 +62,8 @@ Status ImageWriter::WriteZeros(uint64_t count) {
 
 Status ImageWriter::Write(std::span<const uint8_t> bytes) {
   CHECK(current_ < sections_.size() && bytes.size() <= sections_[current_].bytes - written_,
-        "{} bytes behind {} of section {}", bytes.size(), written_, current_);
-  // OutputFile copies what it is given: large pieces would double the memory of a blob.
+        "{} bytes after {} bytes of section {}", bytes.size(), written_, current_);
+  // OutputFile copies the bytes of a call, so large pieces would double the memory.
   constexpr size_t kPiece = size_t{1} << 18;
   hash_.Update(bytes);
   written_ += bytes.size();
@@ -82,7 +82,8 @@ Status ImageWriter::Write(std::span<const uint8_t> bytes) {
 Status ImageWriter::WriteSection(runtime::SectionKind kind, std::span<const uint8_t> bytes) {
   CHECK(written_ == 0 && current_ < sections_.size() && sections_[current_].bytes == bytes.size() &&
             sections_[current_].kind == static_cast<uint32_t>(kind),
-        "section {} is not the next one, or not of {} bytes", runtime::SectionName(kind), bytes.size());
+        "section {} is not the next one, or does not have {} bytes", runtime::SectionName(kind),
+        bytes.size());
   return Write(bytes);
 }
 

@@ -1,5 +1,5 @@
-// Writes an image (runtime/store/image_format.h) as a stream: sections one after another, each in pieces of any size, hashed on
-// their way; memory does not depend on their sizes. Equal sections give equal bytes.
+// Writes an image (runtime/store/image_format.h) as a stream: sections one after another, each in pieces of any size that are
+// hashed while writing. Memory use does not depend on the sizes. Equal sections give equal bytes.
 #pragma once
 
 #include <cstdint>
@@ -19,25 +19,25 @@ struct PlannedSection {
   uint64_t bytes = 0;  // at least 1
 };
 
-// The size of an image with these sections, which is known before any of them is.
+// The size of an image with these sections.
 uint64_t ImageBytes(std::span<const PlannedSection> sections);
 
 class ImageWriter {
  public:
-  // The image becomes the next ImageBytes(sections) bytes of `file`, a regular file to which `base` bytes have been
-  // written, a multiple of runtime::kSectionAlign. The sections: in the order in which they will be written, 1 to
-  // kMaxSections, no two with the same kind and id. `file` must outlive the writer.
+  // The image becomes the next ImageBytes(sections) bytes of `file`, a regular file. `base` bytes have been written to it,
+  // which must be a multiple of runtime::kSectionAlign. `sections`: 1 to kMaxSections in the order of writing, no two with
+  // the same kind and id. `file` must outlive the writer.
   static Result<ImageWriter> Begin(OutputFile& file, uint64_t base,
                                    const runtime::FingerprintBytes& fingerprint,
                                    std::span<const PlannedSection> sections);
 
-  // The next bytes of the section that is being written. A section is followed by the next one as soon as it has all
-  // of its bytes; a call does not cross that border.
+  // Writes the next bytes of the current section. When a section is complete the next one becomes current; the bytes of one
+  // call must belong to one section.
   Status Write(std::span<const uint8_t> bytes);
-  // All of a section at once.
+  // Writes a whole section.
   Status WriteSection(runtime::SectionKind kind, std::span<const uint8_t> bytes);
 
-  // All sections have been written: header and table go to their place. The image is none before that.
+  // Writes header and section table after all sections. The image is valid only then.
   Status Finish();
 
  private:
@@ -50,7 +50,7 @@ class ImageWriter {
   runtime::FingerprintBytes fingerprint_;
   std::vector<runtime::SectionEntry> sections_;
   size_t current_ = 0;
-  uint64_t written_ = 0;  // of the current section
+  uint64_t written_ = 0;  // bytes of the current section
   Hash64Stream hash_;
 };
 

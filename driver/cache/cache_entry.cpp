@@ -17,7 +17,7 @@ namespace {
 using runtime::SectionKind;
 
 constexpr std::array<char, 8> kMagic = {'G', 'G', 'U', 'F', 'C', 'E', 'N', 'T'};
-// Sections with an id need one: an entry has a single layout.
+// The id of sections that have one per layout; an entry has a single layout.
 constexpr uint64_t kNoLayout = 0;
 
 void PutText(runtime::ByteWriter& writer, std::string_view text) {
@@ -32,7 +32,7 @@ Status GetText(runtime::ByteReader& reader, std::string_view field, std::string&
   if (length > kMaxEntryTextBytes) {
     return Err("{}: {} bytes (at most {} are allowed)", field, length, kMaxEntryTextBytes);
   }
-  if (length > reader.left()) return Err("{}: {} bytes, {} are left", field, length, reader.left());
+  if (length > reader.left()) return Err("{}: {} bytes, but only {} are left", field, length, reader.left());
   text.resize(length);
   return reader.GetAll(field, text);
 }
@@ -43,7 +43,7 @@ Result<EntryInfo> ReadInfo(std::span<const uint8_t> bytes) {
   uint32_t version = 0, warnings = 0;
   EntryInfo info;
   RETURN_IF_ERROR(reader.GetAll("magic", magic));
-  if (magic != kMagic) return Err("magic: not that of an entry");
+  if (magic != kMagic) return Err("magic: not a cache entry");
   RETURN_IF_ERROR(reader.Get("version", version));
   if (version != kEntryVersion) return Err("version {} ({} is known)", version, kEntryVersion);
   RETURN_IF_ERROR(reader.Get("warnings", warnings));
@@ -56,7 +56,7 @@ Result<EntryInfo> ReadInfo(std::span<const uint8_t> bytes) {
   for (uint32_t i = 0; i < warnings; ++i) {
     RETURN_IF_ERROR(GetText(reader, "warning", info.warnings.emplace_back()));
   }
-  if (reader.left() != 0) return Err("{} bytes are left behind the last warning", reader.left());
+  if (reader.left() != 0) return Err("{} bytes after the last warning, expected none", reader.left());
   return info;
 }
 
@@ -70,7 +70,7 @@ std::vector<PlannedSection> SectionsOf(const EntryParts& parts) {
           {SectionKind::kWeights, kNoLayout, parts.weights.size()}};
 }
 
-// Hashes are 64-bit numbers in place; sections start at pages.
+// The hashes are used in place as 64-bit numbers; sections are page-aligned.
 Result<std::span<const uint64_t>> HashesIn(const runtime::Image& image, const runtime::ModelCard& info) {
   ASSIGN_OR_RETURN(const auto bytes, image.Get(SectionKind::kTableHashes));
   const uint64_t table = static_cast<uint64_t>(info.vocab) * static_cast<uint64_t>(info.table_row_bytes);
@@ -85,7 +85,7 @@ Result<std::span<const uint64_t>> HashesIn(const runtime::Image& image, const ru
 Result<std::unique_ptr<CachedProgram>> ReadParts(runtime::Image image, const CacheKey& key,
                                                  uint64_t model_bytes) {
   ASSIGN_OR_RETURN(EntryInfo entry, ReadEntryInfo(image));
-  if (entry.key != key.text) return Err("the entry of another model, or of other options");
+  if (entry.key != key.text) return Err("the entry belongs to another model or to other options");
   ASSIGN_OR_RETURN(const auto model, image.Get(SectionKind::kModel));
   ASSIGN_OR_RETURN(const runtime::ModelCard info, runtime::ParseModelCard(model));
   RETURN_IF_ERROR(runtime::CheckTableFits(info, static_cast<int64_t>(model_bytes)));
@@ -160,7 +160,7 @@ Result<std::unique_ptr<CachedProgram>> ReadEntry(MappedFile file, const CacheKey
   ASSIGN_OR_RETURN(runtime::Image image, runtime::Image::FromFile(std::move(file)));
   Result<std::unique_ptr<CachedProgram>> read =
       WithKind(ErrorKind::kBadFile, ReadParts(std::move(image), key, model_bytes));
-  // Most errors name the file already.
+  // Most messages start with the path already.
   if (read || read.error().message.starts_with(path)) return read;
   return WithContext(path, std::move(read));
 }

@@ -1,13 +1,13 @@
-// An entry of the cache: one image (runtime/store/image_format.h) with all that a compilation gives. The embedding table, the
-// larger half of a model, is not copied: it stays in the model file, and the entry has the hashes of its chunks.
+// A cache entry: one image (runtime/store/image_format.h) with all results of a compilation. The embedding table, the larger
+// half of a model, is not copied: it stays in the model file, and the entry has the hashes of its chunks.
 //
-//   kEntry        what the entry is the result of, and what to tell the user about the model
+//   kEntry        EntryInfo: the key and the warnings about the model
 //   kModel        ModelCard; table_offset counts from the start of the model file
 //   kTokenizer    used in place
-//   kProgram      arguments of kind kFile count from the start of the model file
-//   kCode         the object that codegen::EmitObject gave
-//   kTableHashes  of the table in the model file
-//   kWeights      packed, used in place
+//   kProgram      offsets of kFile arguments count from the start of the model file
+//   kCode         the object from codegen::EmitObject
+//   kTableHashes  hashes of the embedding table's chunks in the model file
+//   kWeights      packed weights, used in place
 //
 // kEntry, little endian: char[8] "GGUFCENT"; u32 version; u32 warnings; then the key, the model's path, the target and
 // each of the warnings as { u32 length; char[length] }.
@@ -37,19 +37,19 @@ inline constexpr uint32_t kMaxEntryTextBytes = 1u << 16;
 
 struct EntryInfo {
   std::string key;    // CacheKey::text
-  std::string model;  // the path of the file that it was compiled from
+  std::string model;  // path of the model file that was compiled
   std::string target;
   std::vector<std::string> warnings;
 
   bool operator==(const EntryInfo&) const = default;
 };
 
-// Texts that are too long are cut, and warnings in excess left out.
+// Truncates texts and drops warnings above the limits.
 std::vector<uint8_t> SerializeEntryInfo(const EntryInfo& info);
-// Refuses what is too short or too long, of another version, above the limits. Names field, value and limit.
+// Errors: wrong size, another version, a value above its limit. The message names field, value and limit.
 Result<EntryInfo> ParseEntryInfo(std::span<const uint8_t> bytes);
 
-// What is written.
+// The contents of an entry for writing.
 struct EntryParts {
   runtime::FingerprintBytes fingerprint = {};
   std::vector<uint8_t> info;       // SerializeEntryInfo
@@ -63,7 +63,7 @@ struct EntryParts {
 uint64_t EntryBytes(const EntryParts& parts);
 Status WriteEntry(OutputFile& file, const EntryParts& parts);
 
-// What is read. The tokenizer, the weights and the hashes lie in the image.
+// The contents of an entry that was read. `tokenizer`, `weights` and `table_hashes` are views of the image.
 struct CachedProgram {
   runtime::Image image;
   EntryInfo entry;
@@ -77,11 +77,11 @@ struct CachedProgram {
   uint64_t code_bytes = 0;
 };
 
-// All of `file`, every byte of which is compared with a hash first. `model_bytes`: size of the model file. An entry with
-// another key, or whose parts do not belong together, is an error too. The error is kBadFile or kMismatch where the entry
-// was read and is wrong, and of another kind where it could not be read, or its code not be loaded.
+// Reads the whole entry after checking the hash of every byte. `model_bytes`: size of the model file. An entry with another
+// key or with inconsistent parts is an error too. The error is kBadFile or kMismatch if the entry is invalid, and of another
+// kind if it could not be read or its code could not be loaded.
 Result<std::unique_ptr<CachedProgram>> ReadEntry(MappedFile file, const CacheKey& key, uint64_t model_bytes);
-// What it is the result of, without reading the rest.
+// Reads the kEntry section alone.
 Result<EntryInfo> ReadEntryInfo(const runtime::Image& image);
 
 // The embedding table in the model file.

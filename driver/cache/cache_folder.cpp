@@ -19,7 +19,7 @@ constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr mode_t kOwnerOnly = 0700;
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
-Status CheckMine(const std::string& path, uint32_t owner, uint32_t mode) {
+Status CheckPrivate(const std::string& path, uint32_t owner, uint32_t mode) {
   if (owner != geteuid()) {
     return Err(ErrorKind::kIo, "{}: belongs to user {}, not to user {}", path, owner, geteuid());
   }
@@ -37,7 +37,7 @@ bool IsHexWithSuffix(std::string_view name, size_t digits, std::string_view suff
          std::ranges::all_of(name.substr(0, digits), IsHex);
 }
 
-// `name` without the ".PROCESS-ATTEMPT.tmp" at its end; empty where that is not there.
+// `name` without its suffix ".PROCESS-ATTEMPT.tmp"; empty if it has no such suffix.
 std::string_view WithoutTemporarySuffix(std::string_view name) {
   const auto drop_number = [&](char before) {
     const size_t end = name.size();
@@ -51,13 +51,13 @@ std::string_view WithoutTemporarySuffix(std::string_view name) {
   return drop_number('-') && drop_number('.') ? name : std::string_view();
 }
 
-// The folder and its parents; whoever is faster, they are there afterwards.
+// Creates the folder and its parents. It succeeds too if another process creates them at the same time.
 Status MakeFolders(const std::string& path) {
   for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
     if (mkdir(part.c_str(), kOwnerOnly) != 0 && errno != EEXIST) {
       const int error = errno;
-      // A parent that cannot be made because it is there, on a file system that says otherwise first.
+      // Some file systems report another error (such as a read-only file system) for a parent that exists.
       if (access(part.c_str(), F_OK) != 0) {
         return Err(ErrorKind::kIo, "{}: cannot create: {}", part, std::strerror(error));
       }
@@ -69,7 +69,7 @@ Status MakeFolders(const std::string& path) {
 }  // namespace
 
 std::string DefaultCacheFolder(const char* xdg_cache_home, const char* home) {
-  // The XDG base directory specification: what is no absolute path counts as not set.
+  // The XDG base directory specification: a path that is not absolute counts as not set.
   if (xdg_cache_home != nullptr && *xdg_cache_home == '/') return std::string(xdg_cache_home) + "/ggufc";
   if (home != nullptr && *home == '/') return std::string(home) + "/.cache/ggufc";
   return {};
@@ -106,7 +106,7 @@ Status CacheFolder::CheckOwner() const {
     return Err(ErrorKind::kIo, "{}: cannot open: {}", path_, std::strerror(errno));
   }
   if (!S_ISDIR(info.st_mode)) return Err(ErrorKind::kIo, "{}: not a folder", path_);
-  return CheckMine(path_, info.st_uid, info.st_mode);
+  return CheckPrivate(path_, info.st_uid, info.st_mode);
 }
 
 std::string CacheFolder::PathOf(std::string_view name) const { return fmt::format("{}/{}", path_, name); }
@@ -115,28 +115,29 @@ Result<std::optional<MappedFile>> CacheFolder::Read(std::string_view name) const
   const std::string path = PathOf(name);
   if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
   ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
-  // Of the file that is open: its name may have been given to another one meanwhile.
-  RETURN_IF_ERROR(CheckMine(path, file.identity().owner, file.identity().mode));
+  // Check the open file, because the name may refer to another file by now.
+  RETURN_IF_ERROR(CheckPrivate(path, file.identity().owner, file.identity().mode));
   return file;
 }
 
 Result<OutputFile> CacheFolder::Write(std::string_view name) const {
-  // OutputFile leaves a file that is there its permissions, and follows links. None of that here.
+  // OutputFile keeps the permissions of an existing file and follows links, so remove a file that is not private.
   const std::string path = PathOf(name);
   struct stat info = {};
   if (lstat(path.c_str(), &info) == 0 &&
-      (!S_ISREG(info.st_mode) || !CheckMine(path, info.st_uid, info.st_mode))) {
+      (!S_ISREG(info.st_mode) || !CheckPrivate(path, info.st_uid, info.st_mode))) {
     Remove(name);
   }
   return OutputFile::Create(path, {.permissions = 0600});
 }
 
-// The kernel's own times of files stand still for milliseconds, in which a small model is stored and used again.
+// Sets an explicit time: the kernel's file times advance in steps of milliseconds, and a small model can be stored and used
+// within one step.
 void CacheFolder::MarkUsed(std::string_view name) const {
   timespec now = {};
   clock_gettime(CLOCK_REALTIME, &now);
   const timespec times[] = {now, now};
-  // Where that is not allowed, it only counts as older.
+  // On failure the file only counts as less recently used.
   utimensat(AT_FDCWD, PathOf(name).c_str(), times, 0);
 }
 

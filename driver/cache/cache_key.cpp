@@ -27,7 +27,7 @@ bool Contains(const dl_phdr_info& object, uintptr_t address) {
   return false;
 }
 
-// The build id among the notes of a segment, in hex.
+// The build id in the notes of a segment, as hex digits; empty if there is none.
 std::string BuildIdIn(const uint8_t* notes, uint64_t bytes) {
   while (bytes >= sizeof(ElfW(Nhdr))) {
     ElfW(Nhdr) note;
@@ -47,7 +47,7 @@ std::string BuildIdIn(const uint8_t* notes, uint64_t bytes) {
   return {};
 }
 
-// Of the program or shared library whose segments contain `address`; empty where it has none.
+// The build id of the program or shared library that contains `address`; empty if it has none.
 std::string BuildIdAt(const void* address) {
   struct Search {
     uintptr_t address = 0;
@@ -77,8 +77,11 @@ Result<std::string> CompilerIdentity() {
   const std::string own = BuildIdAt(reinterpret_cast<const void*>(&CompilerIdentity));
   const std::string llvm = BuildIdAt(codegen::BackendCode());
   if (own.empty() || llvm.empty()) {
-    return Err("{} was linked without a build id, so its code cannot be told from that of other builds",
-               own.empty() ? "this compiler" : "LLVM");
+    return Err(
+        "{} was linked without a build id (linker option --build-id); the cache cannot distinguish its code "
+        "from "
+        "that of other builds",
+        own.empty() ? "this compiler" : "LLVM");
   }
   return fmt::format("ggufc {} build {} llvm {}", ggufc_version(), own, llvm);
 }

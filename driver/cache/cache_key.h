@@ -1,5 +1,5 @@
-// What an entry of the cache is the result of: the model file's contents, the options, this compiler, this machine. Two
-// compilations with equal keys give equal bytes, and a compiler that was built anew has other keys than before.
+// The key of a cache entry: the model file's contents, the options, this compiler and this machine. Compilations with equal
+// keys give equal bytes. A rebuilt compiler has different keys.
 #pragma once
 
 #include <string>
@@ -11,17 +11,17 @@
 namespace ggufc::driver {
 
 struct CacheKey {
-  std::string text;  // all of it, for people and for comparison
+  std::string text;  // the whole key as readable text
 
-  std::string FileName() const;  // as CacheFile::kEntry says
+  std::string FileName() const;  // the file name of the entry (CacheFile::kEntry)
 };
 
-// The version and, of the program or shared library that holds this compiler and of LLVM, the build id that the linker
-// wrote (.note.gnu.build-id). Two compilers of one version can give different code. An error where there is no
-// build id: such a compiler cannot be told from others, and must not use a cache.
+// The version and the linker's build ids (.note.gnu.build-id) of LLVM and of the program or library that contains this
+// compiler. Two builds of one version can generate different code, so it is an error if a build id is missing: such a
+// compiler must not use a cache.
 Result<std::string> CompilerIdentity();
 
-// `options.target` is not null.
+// `options.target` must not be null.
 CacheKey MakeCacheKey(const Hash128& contents, const CompileOptions& options, const std::string& compiler);
 
 }  // namespace ggufc::driver

@@ -12,7 +12,7 @@ std::span<const uint8_t> BytesOf(const FileMemo& memo) {
 
 uint64_t HashOf(const FileMemo& memo) { return Hash64(BytesOf(memo).first(offsetof(FileMemo, hash))); }
 
-std::string NameOf(const FileIdentity& file) {
+std::string MemoName(const FileIdentity& file) {
   const std::array<uint64_t, 2> which = {file.device, file.inode};
   const auto bytes = std::as_bytes(std::span(which));
   return fmt::format("{:016x}{}", Hash64({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}),
@@ -44,7 +44,7 @@ std::optional<FileContents> ReadMemo(std::span<const uint8_t> memo, const FileId
   FileMemo read;
   if (memo.size() != sizeof(read)) return std::nullopt;
   std::memcpy(&read, memo.data(), sizeof(read));
-  // The memo that would have been made of this file says all but what we do not know yet.
+  // Make the memo of `file` with these hashes and compare all bytes.
   const FileContents contents = {
       {read.contents_high, read.contents_low}, file, {read.tensors_high, read.tensors_low}};
   const FileMemo expected = MakeMemo(contents);
@@ -53,7 +53,7 @@ std::optional<FileContents> ReadMemo(std::span<const uint8_t> memo, const FileId
 }
 
 std::optional<FileContents> FindMemo(const CacheFolder& folder, const FileIdentity& file) {
-  const Result<std::optional<MappedFile>> read = folder.Read(NameOf(file));
+  const Result<std::optional<MappedFile>> read = folder.Read(MemoName(file));
   if (!read) return std::nullopt;
   const std::optional<MappedFile>& memo = *read;
   return memo ? ReadMemo(memo->bytes(), file) : std::nullopt;
@@ -62,7 +62,7 @@ std::optional<FileContents> FindMemo(const CacheFolder& folder, const FileIdenti
 Status KeepMemo(const CacheFolder& folder, const FileContents& contents, int64_t now) {
   if (!IsSettled(contents.file, now)) return {};
   const FileMemo memo = MakeMemo(contents);
-  ASSIGN_OR_RETURN(OutputFile file, folder.Write(NameOf(contents.file)));
+  ASSIGN_OR_RETURN(OutputFile file, folder.Write(MemoName(contents.file)));
   RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(&memo), sizeof(memo)}));
   return file.Finish();
 }

@@ -1,10 +1,9 @@
-// A memo in the cache's folder says which contents a model file had: reading 334 MB for their hash takes longer than
-// everything else at the start. It is about one file in one state (FileIdentity); who changes the file changes its
-// times.
+// A memo in the cache folder records the contents hash of a model file, because hashing 334 MB takes longer than all other
+// work at the start. It applies to one file in one state (FileIdentity); changing the file changes its times.
 //
-// Times of files are as coarse as the clock of the file system: a file can change twice in one tick. So a memo is made
-// only of a file that has been left alone for kSettledNanoseconds, as git does with its index. A file like that is settled:
-// if its times are the same later, so are its contents.
+// The file system's clock is coarse: a file can change twice within one tick. So a memo is written only for a settled file,
+// one that was not changed for kSettledNanoseconds (git treats its index alike). If the times of a settled file are the
+// same later, so are its contents.
 #pragma once
 
 #include <array>
@@ -23,7 +22,7 @@ namespace ggufc::driver {
 
 inline constexpr int64_t kSettledNanoseconds = 2'000'000'000;
 
-// The file: little endian, as it is.
+// The contents of the memo file, little endian.
 struct FileMemo {
   std::array<char, 8> magic = {'G', 'G', 'U', 'F', 'C', 'M', 'E', 'M'};
   uint64_t version = 2;
@@ -31,7 +30,7 @@ struct FileMemo {
   int64_t modified = 0, changed = 0;
   uint64_t contents_high = 0, contents_low = 0;
   uint64_t tensors_high = 0, tensors_low = 0;
-  uint64_t hash = 0;  // Hash64 of all before it
+  uint64_t hash = 0;  // Hash64 of all preceding bytes
 };
 static_assert(sizeof(FileMemo) == 96 && std::has_unique_object_representations_v<FileMemo>);
 
@@ -39,12 +38,12 @@ static_assert(sizeof(FileMemo) == 96 && std::has_unique_object_representations_v
 bool IsSettled(const FileIdentity& file, int64_t now);
 
 FileMemo MakeMemo(const FileContents& contents);
-// What a memo says of `file`; nothing where it is damaged, or of another file or state.
+// The hashes that a memo records for `file`; nullopt if it is damaged or is about another file or state.
 std::optional<FileContents> ReadMemo(std::span<const uint8_t> memo, const FileIdentity& file);
 
-// Of the folder's memos. What cannot be read is not there.
+// The same from the folder's memo for `file`; nullopt also if there is none or it cannot be read.
 std::optional<FileContents> FindMemo(const CacheFolder& folder, const FileIdentity& file);
-// Does nothing where the file is not settled.
+// Writes the memo of a file. Does nothing if the file is not settled.
 Status KeepMemo(const CacheFolder& folder, const FileContents& contents, int64_t now);
 
 }  // namespace ggufc::driver

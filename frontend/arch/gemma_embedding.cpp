@@ -50,14 +50,14 @@ class ConfigReader {
 
   Result<double> Number(std::string_view name, double least, double most) const {
     ASSIGN_OR_RETURN(const float value, file_.GetF32(Key(name)));
-    // The limits as a file can spell them. Also when it is not a number.
+    // Compare with the limits rounded to f32, the type in the file. The negated condition also refuses NaN.
     if (!(value >= static_cast<float>(least) && value <= static_cast<float>(most))) {
       return Err("{}: key '{}': {} ({} to {} are allowed)", file_.path(), Key(name), value, least, most);
     }
     return value;
   }
 
-  // An optional key that can only say what is so anyway.
+  // Checks an optional key that has only one supported value.
   Status MustBe(std::string_view name, int64_t expected) const {
     if (!file_.Has(Key(name))) return {};
     ASSIGN_OR_RETURN(const int64_t value, file_.GetI64(Key(name)));
@@ -65,7 +65,7 @@ class ConfigReader {
     return Err("{}: key '{}': {} ({} is expected)", file_.path(), Key(name), value, expected);
   }
 
-  // `value`, which is key `name`'s, times the width of a head.
+  // Checks that `value`, the value of key `name`, times head_dim is at most `most`.
   Status CheckProduct(std::string_view name, int64_t value, int64_t most) const {
     if (value * config_.head_dim <= most) return {};
     return Err("{}: key '{}': {} times {} of key '{}' is {} ({} is allowed)", file_.path(), Key(name), value,
@@ -116,7 +116,7 @@ class ConfigReader {
     return MustBe("rope.dimension_count", config_.head_dim);
   }
 
-  // Keys that would change what the model computes in a way that is not implemented.
+  // Refuses keys that change the computation in a way that is not implemented.
   Status RefuseOtherModels() const {
     RETURN_IF_ERROR(MustBe("pooling_type", 1));  // llama.cpp's number for the mean
     ASSIGN_OR_RETURN(const bool causal, file_.GetBoolOr(Key("attention.causal"), false));
@@ -153,7 +153,7 @@ class ConfigReader {
   }
 
   Status CheckBaseTensors() {
-    // The table's height is the size of the vocabulary; the tokenizer's arrays have to agree.
+    // The number of rows of the embedding table is the size of the vocabulary; the tokenizer's arrays must agree.
     ASSIGN_OR_RETURN(const Tensor* table, file_.GetTensor("token_embd.weight"));
     const uint64_t rows = table->rank == 2 ? table->dims[1] : 0;
     if (rows < 1 || rows > kMaxVocabulary) {
@@ -191,13 +191,13 @@ class ConfigReader {
     return {};
   }
 
-  // The dense modules' widths come from the tensors; the keys, where there are any, must say the same.
+  // The widths of the dense modules come from the tensors; keys, if present, must agree.
   Status ReadDense() {
     config_.output_dim = config_.dim;
     const Tensor* first = file_.FindTensor("dense_2.weight");
     const Tensor* second = file_.FindTensor("dense_3.weight");
     if (first == nullptr && second == nullptr) {
-      // A file that announces dense modules and has none has lost them.
+      // Keys of dense modules without the tensors mean that the file is incomplete.
       for (const char* name : {"dense_2_feat_out", "dense_3_feat_out"}) {
         if (file_.Has(Key(name))) {
           return Err(
@@ -318,7 +318,7 @@ class GraphBuilder {
     ir::Module& module = builder_.module();
     if (const auto known = module.FindWeight(name)) return builder_.Weight(*known);
     const Tensor* tensor = file_.FindTensor(name);
-    CHECK(tensor != nullptr, "{} was checked", name);
+    CHECK(tensor != nullptr, "tensor {} was not checked by ReadHparams", name);
     // IR shapes are row-major: GGUF's first dimension, the contiguous one, comes last.
     ir::Weight weight;
     weight.name = name;
@@ -347,8 +347,8 @@ class GraphBuilder {
                          {AttrValue::Float(Attr::kEps, config_.rms_eps)});
   }
 
-  // Each head of a projection of `h`: normalised, then turned by the tokens' positions.
-  ValueId Head(int64_t layer, ValueId h, std::string_view projection, std::string_view norm) {
+  // A projection of `h` whose heads are normalised and then rotated by the tokens' positions.
+  ValueId RotatedHeads(int64_t layer, ValueId h, std::string_view projection, std::string_view norm) {
     const ValueId x = Linear(h, LayerTensor(layer, projection));
     const ValueId n = builder_.Emit(
         OpKind::kRmsNorm, {x, Weight(LayerTensor(layer, norm))},
@@ -360,10 +360,10 @@ class GraphBuilder {
 
   ValueId Attention(int64_t layer, ValueId x) {
     const ValueId h = Named(Norm(x, LayerTensor(layer, "attn_norm")), "h");
-    const ValueId q = Named(
-        Scale(Head(layer, h, "attn_q", "attn_q_norm"), 1 / std::sqrt(static_cast<double>(config_.head_dim))),
-        "q");
-    const ValueId k = Named(Head(layer, h, "attn_k", "attn_k_norm"), "k");
+    const ValueId q = Named(Scale(RotatedHeads(layer, h, "attn_q", "attn_q_norm"),
+                                  1 / std::sqrt(static_cast<double>(config_.head_dim))),
+                            "q");
+    const ValueId k = Named(RotatedHeads(layer, h, "attn_k", "attn_k_norm"), "k");
     const ValueId v = Named(Linear(h, LayerTensor(layer, "attn_v")), "v");
     const ValueId a = builder_.Emit(
         OpKind::kAttention, {q, k, v},
@@ -393,7 +393,7 @@ Result<Hparams> ReadGemmaEmbeddingHparams(const GgufFile& file) { return ConfigR
 Result<ir::Module> ImportGemmaEmbedding(const GgufFile& file, const Hparams& config,
                                         const ImportOptions& options) {
   if (options.dims < 0 || options.dims > config.output_dim) {
-    return Err("{}: {} dimensions are asked for (1 to {} are there)", file.path(), options.dims,
+    return Err("{}: {} dimensions are requested (1 to {} are allowed)", file.path(), options.dims,
                config.output_dim);
   }
   ir::Module module;

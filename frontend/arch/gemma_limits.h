@@ -1,12 +1,12 @@
-// The sizes that a gemma-embedding model may have: what the reader takes, and so what is written.
+// Limits of the sizes of a gemma-embedding model, for reading and writing.
 #pragma once
 
 #include <cstdint>
 
 namespace ggufc::frontend {
 
-// Far above any model's sizes. What the compiler builds grows with them and not with the file: rows of
-// activations, tables of rotations (8 bytes a position and dimension in the two of them), the program itself.
+// The limits are far above any model's sizes. They bound memory that grows with the sizes and not with the file: rows of
+// activations, rope tables (the two of them take 8 bytes per position and dimension), the program itself.
 inline constexpr int64_t kMaxLayers = 256;
 inline constexpr int64_t kMaxDim = 16384;
 inline constexpr int64_t kMaxHeads = 1024;
@@ -15,9 +15,9 @@ inline constexpr int64_t kMaxProjection = 32768;  // heads * head_dim
 inline constexpr int64_t kMaxFfn = 131072;
 inline constexpr int64_t kMaxContext = int64_t{1} << 17;
 inline constexpr int64_t kMaxRotations = int64_t{1} << 23;  // context_length * head_dim
-// (heads / kv_heads) * context_length. Attention's scratch is, a thread, 16 queries of each of these heads by at most 4.13
-// bytes a key (passes/lower/tile_attention.cpp, passes/lower/tile_integer_attention.cpp): 35 MB, and at most 6 MB for the queries
-// and the results. Four heads of 131,072 tokens fit; EmbeddingGemma has three of 2,048.
+// (heads / kv_heads) * context_length. Per thread, the scratch memory of attention has at most 4.13 bytes per key for 16
+// queries of each of these heads (passes/lower/tile_attention.cpp, passes/lower/tile_integer_attention.cpp), which is 35
+// MB, and at most 6 MB for queries and results. Four heads of 131,072 tokens fit; EmbeddingGemma has three of 2,048.
 inline constexpr int64_t kMaxScores = int64_t{1} << 19;
 inline constexpr int64_t kMaxWindow = int64_t{1} << 20;
 inline constexpr int64_t kMaxPattern = 512;

@@ -22,8 +22,8 @@ inline constexpr uint32_t kGgufMagic = 0x46554747;  // "GGUF"
 inline constexpr uint32_t kGgufVersion = 3;         // what the writer writes
 inline constexpr uint64_t kDefaultAlignment = 32;
 
-// Limits of this reader and writer. The specification sets the first two and the rank; the counts are far
-// above any model's and keep a hostile header from asking for much memory.
+// Limits of this reader and writer. The specification sets the first two and the rank. The counts are far above any
+// model's; they bound the memory that a hostile header can request.
 inline constexpr uint64_t kMaxKeyBytes = 65535;
 inline constexpr uint64_t kMaxTensorNameBytes = 64;
 inline constexpr uint32_t kMaxRank = 4;
@@ -70,8 +70,8 @@ constexpr ValueType ValueTypeOf() {
   if constexpr (std::is_same_v<T, double>) return ValueType::kF64;
 }
 
-// The tensor types we compile. A Q8_0 block is an f16 scale d and 32 int8 q: value = d * q. A tensor that no part of the
-// model uses may have any other number.
+// The supported tensor types. A Q8_0 block is an f16 scale d and 32 int8 q: value = d * q. A tensor that the
+// model does not use may have any other type.
 enum class GgmlType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
 inline constexpr std::string_view kSupportedTypes = "f32, f16, bf16 and q8_0";
 // True when the number in a file is one of those above.
@@ -83,11 +83,11 @@ struct TypeTraits {
   uint32_t block_bytes;
 };
 
-// Of any type of ggml whose blocks are known; null for the rest.
+// The traits of any ggml type with a known block size; null for other types.
 const TypeTraits* FindTraits(GgmlType type);
-// The same for a type that is known to have them.
+// The same for a type that has them.
 const TypeTraits& Traits(GgmlType type);
-// "q8_0", also of types that ggml has given up; "type 99".
+// The name of any current or retired type of ggml ("q8_0"); "type 99" for other numbers.
 std::string TypeName(GgmlType type);
 
 }  // namespace ggufc::frontend

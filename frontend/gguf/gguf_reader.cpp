@@ -1,5 +1,5 @@
-// Parsing: one pass over the header with a cursor that never goes past the end. What the header claims
-// (counts, lengths, sizes) is compared with the bytes that are left before anything is allocated for it.
+// The parser makes one pass over the header with a cursor that never passes the end. Counts, lengths and sizes are checked
+// against the remaining bytes before allocating.
 #include "frontend/gguf/gguf_reader.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace ggufc::frontend {
 namespace {
 
-// The fewest bytes that an entry can take: its lengths and types with empty texts.
+// The minimum bytes of an entry: lengths and types with texts of one byte.
 constexpr uint64_t kLeastMetadataBytes = 8 + 1 + 4 + 1;
 constexpr uint64_t kLeastTensorInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;
 
@@ -23,8 +23,8 @@ bool MultiplyOverflows(uint64_t a, uint64_t b, uint64_t* product) {
 }
 bool AddOverflows(uint64_t a, uint64_t b, uint64_t* sum) { return __builtin_add_overflow(a, b, sum); }
 
-// Puts the entries' indices in the order of their names. Returns the first entry whose name an earlier one has; null
-// when there is none. n log n comparisons, whatever the names are.
+// Sorts the entries' indices by name, in n log n comparisons for any names. Returns the first entry whose name occurs
+// earlier in the file, or null.
 template <typename Entry>
 const Entry* SortByName(const std::vector<Entry>& entries, std::string_view Entry::* name,
                         std::vector<uint32_t>* order) {
@@ -60,7 +60,7 @@ class GgufFile::Parser {
   uint64_t left() const { return bytes_.size() - position_; }
   const std::string& path() const { return file_.path(); }
 
-  // "metadata entry 3 of 40" is built only when something is wrong with it.
+  // "PATH: metadata entry 3 of 40", for errors.
   std::string Where(std::string_view what, uint64_t index, uint64_t count) const {
     return fmt::format("{}: {} {} of {}", path(), what, index, count);
   }
@@ -78,7 +78,7 @@ class GgufFile::Parser {
     return value;
   }
 
-  // A string's bytes; nothing when its length or its bytes are not all there.
+  // The bytes of a string, or nullopt if the file ends before its end.
   std::optional<std::string_view> ReadString() {
     const auto length = Read<uint64_t>();
     if (!length || *length > left()) return std::nullopt;
@@ -263,7 +263,7 @@ class GgufFile::Parser {
     return {};
   }
 
-  // Tensor offsets count from the end of the header, which is known only now.
+  // Tensor offsets count from the end of the header, which is known after all tensor infos are read.
   Status PlaceTensors() {
     const uint64_t start = (position_ + file_.alignment_ - 1) / file_.alignment_ * file_.alignment_;
     for (size_t i = 0; i < file_.tensors_.size(); ++i) {
@@ -282,8 +282,8 @@ class GgufFile::Parser {
     return CheckDisjoint();
   }
 
-  // Each byte of the file belongs to one tensor at most, so that what is made from all of them together is
-  // bounded by the file's size. Tensors whose blocks are not known then get all bytes up to the next one.
+  // Tensors must not overlap, so that the size of the file bounds everything that is made from its tensors. A tensor with
+  // an unknown block size extends to the next tensor.
   Status CheckDisjoint() {
     std::vector<Tensor*> by_place;
     by_place.reserve(file_.tensors_.size());

@@ -1,11 +1,10 @@
-// Reads a GGUF file (gguf_format.h) in place: the file is mapped, its header is checked in full, and
-// everything handed out is a view into the mapping, valid as long as the GgufFile lives (moving it keeps
-// views valid). Tensor data is not touched when a file is opened.
+// Reads a GGUF file (gguf_format.h) in place: the file is mapped and its header is checked in full. All results are views
+// into the mapping, valid as long as the GgufFile lives (also after a move). Opening a file does not read tensor data.
 //
-// The file is untrusted. Open() succeeds only if every length, count, type, offset and size in the header
-// holds; after that no accessor can read outside the mapping. Each error message starts with the path and
-// names the entry and the limit. A tensor may have a type that is not supported (IsSupportedType), of which only
-// the extent is known: only a tensor that is used needs a supported one.
+// The file is untrusted. Open() succeeds only if every length, count, type, offset and size in the header is valid; after
+// that no accessor reads outside the mapping. Each error message starts with the path and names the entry and the limit.
+// A tensor may have an unsupported type (IsSupportedType), of which only the extent is known; only a tensor that is used
+// needs a supported one.
 #pragma once
 
 #include <array>
@@ -57,7 +56,7 @@ class GgufFile {
   const std::string& path() const { return file_.path(); }
   const FileIdentity& identity() const { return file_.identity(); }
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
-  // Tells the system that this tensor's data, or this part of bytes(), will not be needed soon. It stays readable.
+  // Lets the system reclaim the memory of this tensor's data, or of this part of bytes(). It stays readable.
   void Release(const Tensor& tensor) const { file_.Release(tensor.data); }
   void Release(std::span<const uint8_t> part) const { file_.Release(part); }
   uint32_t version() const { return version_; }
@@ -65,14 +64,14 @@ class GgufFile {
   std::span<const MetadataEntry> metadata() const { return metadata_; }  // in file order
   std::span<const Tensor> tensors() const { return tensors_; }           // in file order
 
-  // A binary search. Null when there is no such entry.
+  // Binary search. Null if there is no such entry.
   const MetadataEntry* Find(std::string_view key) const;
   const Tensor* FindTensor(std::string_view name) const;
   bool Has(std::string_view key) const { return Find(key) != nullptr; }
-  // As FindTensor, but a missing tensor is an error.
+  // Like FindTensor, but a missing tensor is an error.
   Result<const Tensor*> GetTensor(std::string_view name) const;
 
-  // The value of a key that must be there. Integers of any stored type are accepted when the value fits;
+  // The value of a required key. Integers of any stored type are accepted if the value fits;
   // GetF32 takes f32 and f64. A missing key, another type, or a value out of range is an error that names
   // file, key and what was expected.
   Result<uint32_t> GetU32(std::string_view key) const;
@@ -86,7 +85,7 @@ class GgufFile {
   Result<std::vector<float>> GetF32Array(std::string_view key) const;
   Result<std::vector<int32_t>> GetI32Array(std::string_view key) const;
 
-  // The same for keys that may be absent: `fallback` then. A present key with a wrong type is still an error.
+  // The same for optional keys: `fallback` if the key is absent. A wrong type is still an error.
   Result<uint32_t> GetU32Or(std::string_view key, uint32_t fallback) const;
   Result<float> GetF32Or(std::string_view key, float fallback) const;
   Result<bool> GetBoolOr(std::string_view key, bool fallback) const;
@@ -102,13 +101,13 @@ class GgufFile {
   uint64_t alignment_ = kDefaultAlignment;
   std::vector<MetadataEntry> metadata_;
   std::vector<Tensor> tensors_;
-  // Indices in the order of the names. A hash table would be slower than a search in them for a file whose names are
-  // chosen to collide: the library's hash has no secret.
+  // Indices sorted by name, for binary search. In a hash table a hostile file could choose names that collide, because
+  // the standard library's hash is not keyed.
   std::vector<uint32_t> metadata_by_key_;
   std::vector<uint32_t> tensors_by_name_;
 };
 
-// A value as text, for people: 42, 1e-06, true, 'gemma-embedding', [640 x string: '<pad>', '<eos>', ...].
+// A value as readable text: 42, 1e-06, true, 'gemma-embedding', [640 x string: '<pad>', '<eos>', ...].
 std::string ValueText(const MetadataEntry& entry, uint64_t max_elements = 8);
 
 }  // namespace ggufc::frontend

@@ -1,5 +1,5 @@
-// GgufFile's typed access to metadata. Open() has checked the extent and the type number of every value, so
-// decoding cannot run out of bytes; what is checked here is that the value is what the caller asked for.
+// GgufFile's typed access to metadata. Open() has checked extent and type number of every value, so decoding stays within
+// the file. The functions here check that a value has the requested type and range.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -12,7 +12,7 @@
 namespace ggufc::frontend {
 namespace {
 
-// Holds every value of every integer type of the format.
+// Represents all values of all integer types of the format.
 using Wide = __int128;
 
 template <typename T>
@@ -57,12 +57,12 @@ Wide LoadInteger(ValueType type, const uint8_t* from) {
     case ValueType::kI64:
       return Load<int64_t>(from);
     default:
-      CHECK(false, "type {} is no integer", ValueTypeName(type));
+      CHECK(false, "type {} is not an integer type", ValueTypeName(type));
       return 0;
   }
 }
 
-// A string at `from`, and where the next one begins.
+// The string at `from`; sets `next` to the address after it.
 std::string_view LoadString(const uint8_t* from, const uint8_t** next = nullptr) {
   const auto length = Load<uint64_t>(from);
   if (next != nullptr) *next = from + sizeof(uint64_t) + length;
@@ -90,7 +90,7 @@ Result<T> IntegerOf(const GgufFile& file, const MetadataEntry& entry) {
   return static_cast<T>(value);
 }
 
-// The entry of that name; `order` has the entries' indices sorted by name.
+// The entry named `wanted`, or null; `order` has the entries' indices sorted by name.
 template <typename Entry>
 const Entry* FindByName(const std::vector<Entry>& entries, const std::vector<uint32_t>& order,
                         std::string_view Entry::* name, std::string_view wanted) {

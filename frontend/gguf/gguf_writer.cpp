@@ -12,7 +12,7 @@ constexpr uint64_t kAlignment = kDefaultAlignment;
 
 uint64_t Padding(uint64_t position) { return (kAlignment - position % kAlignment) % kAlignment; }
 
-// Tensors and keys may share a name; a key never contains a NUL here.
+// A tensor and a key may have the same name. The NUL separates them: valid keys do not contain one.
 std::string TensorKey(std::string_view name) { return '\0' + std::string(name); }
 
 }  // namespace
@@ -128,7 +128,7 @@ Status GgufWriter::WriteRaw(std::span<const uint8_t> bytes) {
 Status GgufWriter::WriteTensorData(std::string_view name, std::span<const uint8_t> bytes) {
   if (!header_written_) RETURN_IF_ERROR(WriteHeader());
   if (current_ == tensors_.size() || tensors_[current_].name != name) {
-    return Err("{}: data for tensor {} where {} is due", path_, Quoted(name),
+    return Err("{}: data for tensor {}, expected data for {}", path_, Quoted(name),
                current_ == tensors_.size() ? "none" : Quoted(tensors_[current_].name));
   }
   const TensorInfo& tensor = tensors_[current_];

@@ -1,7 +1,7 @@
-// Writes a GGUF v3 file as a stream: metadata first, then the list of tensors, then their data in that order,
-// in pieces of any size. Memory use does not depend on the tensors' sizes.
+// Writes a GGUF v3 file as a stream: metadata, then the list of tensors, then their data in that order, in pieces of any
+// size. Memory use does not depend on the tensors' sizes.
 //
-// The file appears under its name with Finish(), as support/os/output_file.h has it.
+// The file appears under its name at Finish() (support/os/output_file.h).
 #pragma once
 
 #include <cstdint>
@@ -34,16 +34,15 @@ class GgufWriter {
   }
   Status AddStringArray(std::string_view key, std::span<const std::string> values);
 
-  // Declares the next tensor; shape[0] is the contiguous dimension. Errors: a bad or repeated name, a shape
-  // of the wrong rank, with a zero, too large, or with rows that are no multiple of the type's block.
+  // Declares the next tensor; shape[0] is the contiguous dimension. Errors: an invalid or repeated name, a shape of the
+  // wrong rank, with a 0, too large, or with rows that are not a multiple of the type's block.
   Status AddTensor(std::string_view name, GgmlType type, std::span<const uint64_t> shape);
 
-  // Appends to the data of tensor `name`, which must be the first one that is not complete yet. After the
-  // first call neither metadata nor tensors can be added. Errors: the wrong tensor, more bytes than it has,
-  // or what the system reports.
+  // Appends to the data of tensor `name`, which must be the first incomplete tensor. After the first call neither metadata
+  // nor tensors can be added. Errors: the wrong tensor, more bytes than it has, an error of the system.
   Status WriteTensorData(std::string_view name, std::span<const uint8_t> bytes);
 
-  // Checks that all data is there, then puts the file under its name.
+  // Checks that all data has been written, then renames the file to its name.
   Status Finish();
 
  private:
@@ -78,12 +77,12 @@ class GgufWriter {
   bool finished_ = false;
   std::string header_;  // the metadata section until the header is written
   uint64_t entries_ = 0;
-  std::unordered_set<std::string> names_;  // keys as they are, tensor names behind a NUL
+  std::unordered_set<std::string> names_;  // keys, and tensor names with a NUL before them
   std::vector<TensorInfo> tensors_;
-  uint64_t data_bytes_ = 0;  // declared, padding included
+  uint64_t data_bytes_ = 0;  // of all declared tensors, with padding
   bool header_written_ = false;
   size_t current_ = 0;         // the tensor being written
-  uint64_t current_done_ = 0;  // bytes of it
+  uint64_t current_done_ = 0;  // bytes written of the current tensor
 };
 
 }  // namespace ggufc::frontend

@@ -30,19 +30,19 @@ void EncodeQ8_0Block(const float* values, uint8_t* out) {
   const uint16_t half = F32ToF16(scale);
   std::memcpy(out, &half, sizeof(half));
   for (uint64_t i = 0; i < kBlock; ++i) {
-    // Half away from zero, like roundf, by truncation: |x * inverse| is at most 127 and a rounding error.
+    // Rounds half away from zero, like roundf, by truncation. |x * inverse| is at most 127 plus a rounding error.
     const float scaled = values[i] * inverse;
     const auto q = static_cast<int32_t>(scaled + std::copysign(0.5f, scaled));
     out[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(std::clamp(q, -127, 127)));
   }
 }
 
-// The first of `count` numbers of type Bits, `stride` bytes apart, whose exponent bits are all set; `count`
-// if none is.
+// The index of the first of `count` numbers of type Bits, `stride` bytes apart, whose exponent bits are all set; `count` if
+// there is none.
 template <typename Bits>
 uint64_t FindNonFinite(const uint8_t* data, uint64_t count, uint64_t stride, Bits exponent) {
-  // A block's verdict is a plain reduction, which the compiler vectorises; the exact place is looked up only
-  // on a hit.
+  // The scan of a chunk is a reduction, which the compiler vectorises. The exact index is searched only in a chunk with a
+  // hit.
   constexpr uint64_t kChunk = 1024;
   for (uint64_t begin = 0; begin < count; begin += kChunk) {
     const uint64_t end = std::min(count, begin + kChunk);
@@ -57,7 +57,7 @@ uint64_t FindNonFinite(const uint8_t* data, uint64_t count, uint64_t stride, Bit
   return count;
 }
 
-// The same by type: `count` values, or blocks by their scales.
+// The same for a tensor type: `count` values, or the scales of `count` blocks.
 uint64_t FindNonFinite(GgmlType type, const uint8_t* data, uint64_t count) {
   switch (type) {
     case GgmlType::F32:
@@ -126,9 +126,9 @@ void EncodeRow(GgmlType type, std::span<const float> values, uint8_t* out) {
 }
 
 Status CheckFinite(const GgufFile& file, const Tensor& tensor) {
-  // A multiple of every type's block and of the page.
+  // A multiple of the page size and of the block size of every type.
   constexpr uint64_t kSlice = 4096 * kBlockBytes * 16;
-  const uint64_t step = Traits(tensor.type).block_size;  // elements per number that is looked at
+  const uint64_t step = Traits(tensor.type).block_size;  // elements per checked number
   const uint64_t step_bytes = Traits(tensor.type).block_bytes;
   for (uint64_t at = 0; at < tensor.data.size(); at += kSlice) {
     const std::span<const uint8_t> slice = tensor.data.subspan(at, std::min(kSlice, tensor.data.size() - at));

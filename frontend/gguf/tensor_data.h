@@ -1,5 +1,4 @@
-// A tensor's values: decoding rows to f32, encoding f32 rows to a tensor type, and a scan for values that are
-// not finite.
+// The values of tensors: decodes rows to f32, encodes f32 rows to a tensor type, and scans for values that are not finite.
 //
 // All of them take tensors of supported types only (IsSupportedType).
 //
@@ -19,11 +18,11 @@ namespace ggufc::frontend {
 // Row `row` (below tensor.rows()) as tensor.row_length() floats.
 void DequantizeRow(const Tensor& tensor, uint64_t row, float* out);
 
-// Encodes `values` (a multiple of the type's block size) at `out`, which has room for them.
+// Encodes `values` to `out`, which must be large enough. Their number must be a multiple of the type's block size.
 void EncodeRow(GgmlType type, std::span<const float> values, uint8_t* out);
 
-// An error that names the tensor and the first place where a value, or the scale of a block, is infinite or
-// NaN. Reads the whole tensor, and gives its pages back to the system (GgufFile::Release) as it goes.
+// Returns an error with the tensor and the position of its first value, or scale of a block, that is infinite or NaN.
+// Reads the whole tensor and releases its pages (GgufFile::Release).
 Status CheckFinite(const GgufFile& file, const Tensor& tensor);
 
 }  // namespace ggufc::frontend

@@ -69,7 +69,7 @@ class Builder {
     Append(std::move(piece), TokenType::kNormal);
   }
 
-  // Every prefix of `lead` + `text` that is longer than one character: each is the one before and a
+  // Appends every prefix of `lead` + `text` that is longer than one character. Each prefix is the previous one and one more
   // character.
   void AppendPrefixes(std::string_view lead, std::string_view text) {
     for (size_t length = lead.empty() ? 2 : 1; length <= text.size(); ++length) {

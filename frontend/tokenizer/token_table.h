@@ -1,5 +1,4 @@
-// The vocabulary of a synthetic model before it is written: built in, or imported from a Hugging Face
-// tokenizer.json.
+// The vocabulary of a synthetic model: built in, or imported from a Hugging Face tokenizer.json.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +11,7 @@
 
 namespace ggufc::frontend {
 
-// One entry a token id, as in vocabulary.h.
+// One entry per token id, as in vocabulary.h.
 struct TokenTable {
   std::vector<std::string> pieces;
   std::vector<float> scores;
@@ -23,7 +22,7 @@ struct TokenTable {
   std::optional<uint32_t> padding;
 };
 
-// The score of a piece that no merge makes.
+// The score of pieces that no merge makes.
 inline constexpr float kUnreachableScore = -1e6f;
 
 // <pad> <eos> <bos> <unk>, 256 byte tokens, U+2581, the printable ASCII characters, a few hundred common

@@ -15,14 +15,14 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Gemma's has 33 MB and 1.8 million values. A value takes up to 100 bytes of memory beside its text.
+// The file of Gemma's tokenizer has 33 MB and 1.8 million values. Beside its text a value takes up to 100 bytes of memory.
 constexpr uint64_t kMaxJsonBytes = 64u << 20;
 constexpr size_t kMaxJsonValues = size_t{1} << 22;
 constexpr size_t kMaxJsonDepth = 16;
 constexpr std::string_view kSpace = "\u2581";
 
-// What may be wrong with the text as a whole, found by its events alone: n log n in its bytes, and 8 bytes of memory for
-// each key of the objects that are open.
+// Checks the whole text for depth, number of values and repeated keys, without building a document. Time is n log n in
+// the bytes of the text; memory is 8 bytes per key of the open objects.
 class LookThrough final : public nlohmann::json_sax<Json> {
  public:
   bool too_deep() const { return too_deep_; }
@@ -42,8 +42,8 @@ class LookThrough final : public nlohmann::json_sax<Json> {
     keys_.push_back(Hash64({reinterpret_cast<const uint8_t*>(key.data()), key.size()}));
     return true;
   }
-  // Keys are the same when their hashes are: by chance in one of 5e8 vocabularies of Gemma's size, and a file that is made to
-  // be so may be refused.
+  // Compares hashes of keys. Two different keys have equal hashes by chance in one of 5e8 vocabularies of Gemma's size; a
+  // file made to have such keys may be refused.
   bool end_object() override {
     const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(open_.back());
     std::sort(begin, keys_.end());
@@ -95,7 +95,7 @@ class Importer {
  private:
   static const std::string& Text(const Json& string) { return string.get_ref<const std::string&>(); }
 
-  // The document is built only of a text that has been looked through: building checks nothing that a hostile text has.
+  // LookThrough checks the text before the document is built, because building does not limit depth or number of values.
   Result<Json> Parse(std::string_view text) const {
     LookThrough look;
     const bool is_json = Json::sax_parse(text.begin(), text.end(), &look);
@@ -150,13 +150,13 @@ class Importer {
     return {};
   }
 
-  // A short piece of what was found, for a message.
+  // The value, shortened for a message.
   static std::string Dump(const Json& json) {
     return json.is_primitive() ? json.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 64)
                                : std::string(json.type_name());
   }
 
-  // Both forms in use: "left right" and ["left", "right"].
+  // Accepts the two forms in use: "left right" and ["left", "right"].
   Result<std::string> MergeResult(const Json& merge, size_t rank) const {
     if (merge.is_string()) {
       const std::string& text = Text(merge);
@@ -173,7 +173,7 @@ class Importer {
 
   Status ReadMerges(const Json& model) {
     ASSIGN_OR_RETURN(const Json* merges, Member(model, "model", "merges", Json::value_t::array));
-    // A score is an f32 and must tell neighbouring ranks apart.
+    // Scores are f32 and must distinguish neighbouring ranks.
     constexpr size_t kMaxMerges = 1u << 24;
     if (merges->size() > kMaxMerges)
       return Err("{}: {} merges (limit {})", name_, merges->size(), kMaxMerges);

@@ -37,7 +37,7 @@ bool IsSpecial(int32_t type) {
          type == static_cast<int32_t>(TokenType::kUserDefined);
 }
 
-// Before the arrays are copied. Of another type than array: their getters say so.
+// Checks the arrays' lengths before they are copied. Wrong types are left to the getters, which report them.
 Status CheckSize(const GgufFile& file) {
   const MetadataEntry* const tokens = file.Find(kTokens);
   if (tokens == nullptr || tokens->type != ValueType::kArray) return {};

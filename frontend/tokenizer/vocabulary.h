@@ -1,5 +1,4 @@
-// The vocabulary of a SentencePiece-style BPE tokenizer, as a GGUF file holds it (`tokenizer.ggml.*`, model
-// "llama").
+// The vocabulary of a SentencePiece-style BPE tokenizer in a GGUF file (`tokenizer.ggml.*`, model "llama").
 //
 // NORMAL pieces spell a space as U+2581. USER_DEFINED pieces may spell it either way: Gemma's tokenizer.json has
 // U+2581 in them (its token 138 is two), which stands for U+2581 in the text, and llama.cpp's converter writes
@@ -30,8 +29,8 @@ enum class TokenType : int32_t {
 
 inline constexpr uint64_t kMaxVocabulary = 1u << 22;
 inline constexpr uint64_t kMaxPieceBytes = 4096;
-// Of all control, unknown and user-defined pieces together: the tables that find them in a text take about 40 times
-// as much. Gemma's have 75 KB.
+// Bytes of all control, unknown and user-defined pieces together. The tables that find them in a text take about 40 times
+// as much memory. Gemma's pieces have 75 KB.
 inline constexpr uint64_t kMaxSpecialBytes = 1u << 18;
 
 // The byte that a piece of the form <0xNN> (two hexadecimal digits of either case) stands for.

@@ -1,5 +1,5 @@
-// Appends ops to a block of a function. Types are inferred; an op that does not fit its rule is a CHECK
-// failure, because only our own code builds IR this way (text goes through the parser, which returns errors).
+// Appends ops to a block of a function and infers their types. An op that breaks its type rule is a CHECK failure:
+// only the compiler builds IR this way. Text goes through the parser, which returns errors.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@ namespace ggufc::ir {
 
 class Builder {
  public:
-  // Starts at the end of the function's body, which is made when there is none yet.
+  // Starts at the end of the function's body; makes the body if there is none.
   Builder(Module& module, FunctionId function);
 
   Module& module() { return module_; }
@@ -21,7 +21,8 @@ class Builder {
   BlockId block() const { return block_; }
   void SetBlock(BlockId block) { block_ = block; }
 
-  // Any op with one result (or none: the invalid id). `stated` is needed where the table says Explicit.
+  // Appends an op with at most one result; returns the invalid id if it has none. `stated` is the result type of ops
+  // whose rule in ops.def is Explicit or Quantize.
   ValueId Emit(OpKind kind, std::vector<ValueId> operands, std::vector<AttrValue> attrs = {},
                Type stated = {});
   std::vector<ValueId> EmitCall(FunctionId callee, std::vector<ValueId> operands);
@@ -45,14 +46,14 @@ class Builder {
   ValueId Splat(ValueId scalar);
   ValueId Convert(ValueId value, Type type) { return Emit(OpKind::kConvert, {value}, {}, type); }
   ValueId Bitcast(ValueId value, Type type) { return Emit(OpKind::kBitcast, {value}, {}, type); }
-  // lanes: how many lanes touch memory, 0 for all of them.
+  // `lanes`: the number of lanes that access memory, 0 for all.
   ValueId Load(Type type, ValueId ptr, ValueId byte, int64_t lanes = 0);
   void Store(ValueId value, ValueId ptr, ValueId byte, int64_t lanes = 0);
   ValueId PtrAdd(ValueId ptr, ValueId byte) { return Emit(OpKind::kPtrAdd, {ptr, byte}); }
   ValueId Scratch(int64_t bytes, std::string name);
 
-  // for (i = lo; i < hi; i += step), carrying `init`. `body` gets i and the carried values and returns the
-  // next ones.
+  // for (i = lo; i < hi; i += step) with carried values that start at `init`. `body` gets i and the carried values and
+  // returns their next values.
   using LoopBody = std::function<std::vector<ValueId>(ValueId, const std::vector<ValueId>&)>;
   std::vector<ValueId> For(ValueId lo, ValueId hi, int64_t step, std::vector<ValueId> init,
                            const LoopBody& body);

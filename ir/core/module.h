@@ -1,14 +1,14 @@
-// A Module is what passes transform: weights by name, and functions.
+// A Module is the program that passes transform: named weights and functions.
 //
-//   graph stage    one function, `forward`, of ops on whole tensors
-//   kernel stage   `forward` is calls; each called function is a kernel: a region of tensor ops over rows and
+//   graph stage    one function, `forward`, with ops on whole tensors
+//   kernel stage   `forward` consists of calls. Each called function is a kernel: tensor ops over a domain of rows and
 //                  columns. Layers of the same shape share their kernels and pass their weights.
-//   loop stage     `forward` is buffers and calls; a kernel works on rows [r0, r1) and column units [c0, c1)
+//   loop stage     `forward` consists of buffers and calls. A kernel works on rows [r0, r1) and column units [c0, c1)
 //                  of its domain: its last five parameters are (scratch: ptr, r0, r1, c0, c1: index).
 //                  Micro-kernels are functions that kernels call.
 //
-// A Function owns its values, ops and blocks in arrays; ids index them. Deleting an op takes it out of its
-// block and leaves it in the array: whatever looks at a program walks blocks from the body, not arrays.
+// A Function owns its values, ops and blocks in arrays; ids index them. Deleting an op removes it from its block but
+// not from the array, so walk a program by blocks from the body, never by array.
 #pragma once
 
 #include <optional>
@@ -21,11 +21,11 @@
 
 namespace ggufc::ir {
 
-// How a weight comes about. Sources are other weights, folded when weights are packed at compile time.
+// A weight and its definition. Derived weights have other weights as sources and are computed when weights are packed.
 struct Weight {
   enum class Def : uint8_t {
     kTensor,      // a tensor of the GGUF file, by name
-    kConcat,      // rows (output columns) of the sources one after another
+    kConcat,      // the rows (output columns) of all sources, one source after another
     kInterleave,  // `granule` rows of each source in turn, each padded with zero rows to whole granules
     kScale,       // source times `factor`; f32 vectors
     kRopeTable,   // f32[positions, head_dim]: cos(p * theta^(-2i/head_dim)) for i < head_dim/2, then sines
@@ -36,9 +36,9 @@ struct Weight {
   std::vector<WeightId> sources;
   int64_t granule = 0;  // kInterleave
   double factor = 0;    // kScale: factor; kRopeTable: theta
-  // assign-layouts: panels of 16 rows (output columns) in which `pack` consecutive k lie together, each group
-  // of `unit` rows padded with zero rows to whole panels. 0: the tensor as it is in the file (vectors,
-  // tables).
+  // Set by assign-layouts. The weight is packed in panels of 16 rows (output columns); each group of `unit` rows is
+  // padded with zero rows to whole panels, and `pack` consecutive k of a row are adjacent. 0: the tensor as in the file
+  // (vectors, tables).
   int64_t pack = 0;
   int64_t unit = 0;
 };
@@ -57,13 +57,13 @@ struct Block {
   std::vector<OpId> ops;
 };
 
-// What a kernel ranges over, and how it is cut into work items.
+// The iteration space of a kernel, and how it is split into work items.
 struct Domain {
   Symbol rows = Symbol::kNone;  // kNone: not a kernel
   int64_t cols = 1;             // column units
-  int64_t row_grain = 0;        // parallelize: rows of one work item at most (0: not decided)
-  int64_t col_grain = 0;        // column units of one work item at least
-  int64_t scratch_bytes = 0;    // plan-memory
+  int64_t row_grain = 0;        // maximum rows per work item; set by parallelize (0: not set)
+  int64_t col_grain = 0;        // minimum column units per work item; set by parallelize (0: not set)
+  int64_t scratch_bytes = 0;    // set by plan-memory
   friend bool operator==(const Domain&, const Domain&) = default;
 };
 
@@ -95,7 +95,7 @@ struct Function {
   BlockId AddBlock();
   OpId AddOp(Op op);
   void ReplaceAllUses(ValueId from, ValueId to);
-  // Every op of the body and of the regions in it, in program order.
+  // Visits every op of the body and of its nested regions, in program order.
   template <typename Visit>
   void ForEachOp(const Visit& visit) const {
     if (body.valid()) ForEachOp(body, visit);

@@ -10,7 +10,7 @@
 namespace ggufc::ir {
 namespace {
 
-// Named by the rows of the table, so that a family without a row does not build.
+// Generated from the table's rows, so that naming a family without a row does not compile.
 enum class Family : uint8_t {
 #define NUMERICS(name, version) name,
 #include "ir/core/numerics.def"
@@ -46,7 +46,7 @@ Family FamilyOf(const Function& function, const Op& op) {
     case OpKind::kRope:
     case OpKind::kRopeTable:
       return Family::rope;
-    // Exact, or defined completely by IEEE 754.
+    // Ops that are exact or completely defined by IEEE 754.
     case OpKind::kScaleBy:
     case OpKind::kAdd:
     case OpKind::kMul:

@@ -7,9 +7,9 @@
 
 namespace ggufc::ir {
 
-// The families that the tensor ops of `forward` use, with their versions: "embed=1 linear_int=1 ...", in alphabetical
-// order. `module` is at the graph stage with its activations quantised: which path a linear or an attention takes is
-// decided by then.
+// The numerics families of the tensor ops in `forward`, with their versions, in alphabetical order: "embed=1
+// linear_int=1 ...". `module` must be at the graph stage after quantise-activations, which decides between integer and
+// f32 arithmetic for each linear and attention.
 std::string NumericsOf(const Module& module);
 
 }  // namespace ggufc::ir

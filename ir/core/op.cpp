@@ -18,7 +18,7 @@ constexpr OpInfo MakeInfo(const char* name, int stages, int operands, int result
   return {name, static_cast<uint8_t>(stages), operands, results, regions, required, required | optional};
 }
 
-// The table names attributes without their enum's name.
+// ops.def names attributes without the enum's name.
 using enum Attr;
 
 constexpr OpInfo kOps[] = {
@@ -74,18 +74,18 @@ bool Op::Has(Attr attr) const {
   return std::any_of(attrs.begin(), attrs.end(), [&](const AttrValue& v) { return v.attr == attr; });
 }
 
-int64_t Op::Int(Attr attr, int64_t otherwise) const {
+int64_t Op::Int(Attr attr, int64_t fallback) const {
   for (const AttrValue& v : attrs) {
     if (v.attr == attr) return v.i;
   }
-  return otherwise;
+  return fallback;
 }
 
-double Op::Float(Attr attr, double otherwise) const {
+double Op::Float(Attr attr, double fallback) const {
   for (const AttrValue& v : attrs) {
     if (v.attr == attr) return v.f;
   }
-  return otherwise;
+  return fallback;
 }
 
 void Op::Set(AttrValue value) {

@@ -1,4 +1,4 @@
-// Op kinds, attributes and what the table says of them, generated from ops.def.
+// Op kinds, attributes and their properties, generated from ops.def.
 #pragma once
 
 #include <cstdint>
@@ -66,9 +66,10 @@ struct Op {
   FunctionId callee;  // call only
 
   bool Has(Attr attr) const;
-  int64_t Int(Attr attr, int64_t otherwise = 0) const;
-  double Float(Attr attr, double otherwise = 0) const;
-  void Set(AttrValue value);  // replaces, keeps the order
+  // The attribute's value, or `fallback` if the op does not have it.
+  int64_t Int(Attr attr, int64_t fallback = 0) const;
+  double Float(Attr attr, double fallback = 0) const;
+  void Set(AttrValue value);  // adds or replaces; keeps the order of ops.def
   void Erase(Attr attr);
 };
 

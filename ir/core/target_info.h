@@ -1,4 +1,4 @@
-// What passes need to know of a target; codegen/target.cpp holds the table that these rows come from.
+// The properties of a target that passes use. The table of targets is in codegen/target.cpp.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@ namespace ggufc::ir {
 
 struct TargetInfo {
   std::string name = "generic";
-  int rows = 6;  // rows of a micro-kernel's register tile; it is 16 columns wide
-  bool sums_in_registers =
-      false;               // the f32 sums of an integer tile live in registers beside the i32 accumulators
-  bool fused_dot = false;  // a dot's multiplier adds to the accumulator (VNNI), not another instruction
-  int pack_q16 = 2, pack_q8 = 2, pack_q7 = 2;  // consecutive k that lie together in a weight panel
-  bool seven_bit_dot = false;  // q7 with pack 4 uses dot_u8s7 (vpmaddubsw) rather than dot_u8s8
-  int seven_bit_rows = 5;      // rows of its tile, which needs a register more
-  int row_block = 48;          // rows of activations that one pass over the weights serves
+  int rows = 6;  // height of a micro-kernel's register tile, which is 16 columns wide
+  // An integer tile keeps its f32 sums in registers, beside the i32 accumulators.
+  bool sums_in_registers = false;
+  bool fused_dot = false;                      // the dot instruction adds to the accumulator (VNNI)
+  int pack_q16 = 2, pack_q8 = 2, pack_q7 = 2;  // adjacent k of one column in a weight panel
+  bool seven_bit_dot = false;  // q7 with pack 4 uses dot_u8s7 (vpmaddubsw) instead of dot_u8s8
+  int seven_bit_rows = 5;      // height of the dot_u8s7 tile, which needs one more register
+  int row_block = 48;          // activation rows per pass over the weights
 
   int Rows(Scalar activation) const {
     return activation == Scalar::kQ7 && seven_bit_dot ? seven_bit_rows : rows;

@@ -1,4 +1,4 @@
-// Types of values in all three stages, and the typed ids by which everything refers to everything else.
+// Types of values in all three stages, and the typed ids of values, ops, blocks, weights and functions.
 //
 //   graph, kernel   tensors            f32[T,768]  q8_0[1152,768]  q16[T,768]  f32[256]
 //   loop            scalars, vectors   index  f32  i32  i1  ptr     f32x16  i16x32  u8x64  i1x16
@@ -26,7 +26,7 @@ using BlockId = Id<struct BlockTag>;
 using WeightId = Id<struct WeightTag>;
 using FunctionId = Id<struct FunctionTag>;
 
-// SCALAR(enumerator, spelling, bits): bits of one element, 0 where elements have no size of their own.
+// SCALAR(enumerator, spelling, bits): bits per element, 0 for block formats, whose elements have no size of their own.
 //   q8_0           ggml's weight blocks: 32 int8 and one f16 scale
 //   q16, q8, q7    activations: blocks of 32 along a row, each with an f32 scale; |q| <= 32767, 127, 63
 #define GGUFC_SCALARS(SCALAR) \
@@ -56,7 +56,7 @@ int Bits(Scalar scalar);
 enum class Symbol : uint8_t { kNone, kT, kB, kQ };
 const char* Name(Symbol symbol);  // "T", "B", "Q"
 
-// A size: a constant, or a symbol (then `size` is 0).
+// A size: a constant, or a symbol with `size` 0.
 struct Dim {
   int64_t size = 0;
   Symbol symbol = Symbol::kNone;
@@ -83,11 +83,10 @@ struct Type {
   bool IsVector() const { return form == Form::kVector; }
   bool IsScalar() const { return form == Form::kScalar; }
   bool IsFloat() const { return scalar == Scalar::kF32; }
-  // The last dimension: a row's length.
+  // The last dimension: the length of a row.
   int64_t columns() const { return dims[rank == 2 ? 1 : 0].size; }
   Dim rows() const { return rank == 2 ? dims[0] : Dim(1); }
-  // The same shape with another element; the same element as a scalar.
-  Type With(Scalar s) const;
+  Type With(Scalar s) const;  // the same shape with another element type
   Type Element() const { return MakeScalar(scalar); }
   // Bytes of a scalar or vector in memory.
   int64_t Bytes() const;
@@ -110,9 +109,10 @@ inline Type I16x32() { return Type::Vector(Scalar::kI16, 2 * kLanes); }
 // Elements of a row that share one scale, in weights (q8_0) and activations (q16, q8, q7).
 inline constexpr int64_t kQuantBlock = 32;
 inline bool IsActivationQuant(Scalar s) { return s == Scalar::kQ16 || s == Scalar::kQ8 || s == Scalar::kQ7; }
-// Attention with 16-bit dots: the largest Euclidean norm of a block of a query or key, and the largest sum of a block of
-// attention weights. 46,340.9^2 = 2^31 and 65,538 * 32,767 = 2^31 less a little, so that no sum of products overflows i32,
-// with room for what rounding adds: sqrt(32) / 2 to a norm, 16 to a sum.
+// Attention with 16-bit dots: bounds of the Euclidean norm of a block of a query or key, and of the sum of a block of
+// attention weights, so that no sum of products overflows i32. The exact limits are 46,340.9 (its square is 2^31) and
+// 65,538 (times 32,767 it is just below 2^31); the difference leaves room for rounding, which adds up to sqrt(32) / 2 to
+// a norm and 16 to a sum.
 inline constexpr double kMaxBlockNorm = 46300;
 inline constexpr double kMaxBlockSum = 65500;
 // The largest magnitude of a quantised activation: 32767, 127 or 63.

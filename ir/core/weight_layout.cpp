@@ -10,7 +10,7 @@
 namespace ggufc::ir {
 namespace {
 
-// More than the largest table of a model that fits this machine: a type may claim far more.
+// 16 GiB, above any weight of a model that fits in memory. A type in IR text may claim far more.
 constexpr int64_t kMaxBytes = int64_t{1} << 34;
 
 constexpr int64_t kPanel = 16;
@@ -43,7 +43,7 @@ float ReadFloat(Scalar scalar, const uint8_t* at) {
     case Scalar::kBF16:
       return BF16ToF32(Read<uint16_t>(at));
     default:
-      CHECK(false, "{} weights", Name(scalar));
+      CHECK(false, "weights cannot be {}", Name(scalar));
       return 0;
   }
 }
@@ -90,7 +90,7 @@ std::vector<uint8_t> RopeTable(const Weight& weight) {
   return Encode(weight.type, table);
 }
 
-// One panel: rows[0..count) of the weight in file order, count <= 16.
+// Packs one panel from `count` <= 16 rows of the weight in file order.
 void PackPanel(const Weight& weight, const uint8_t* rows, int64_t count, uint8_t* out) {
   const int64_t k = weight.type.columns(), row_bytes = RowBytes(weight.type), pack = weight.pack;
   if (weight.type.scalar != Scalar::kQ8_0) {
@@ -107,7 +107,7 @@ void PackPanel(const Weight& weight, const uint8_t* rows, int64_t count, uint8_t
     for (int64_t i = 0; i < k; ++i) {
       const uint8_t* const block = rows + c * row_bytes + i / kQuantBlock * kBlockBytes;
       const uint8_t w = c < count ? block[2 + i % kQuantBlock] : uint8_t{0};
-      // Two's complement plus 128, modulo 256.
+      // w + 128 modulo 256, on the bits of the two's complement.
       out[(i / pack * kPanel + c) * pack + i % pack] = static_cast<uint8_t>(w + bias);
     }
     for (int64_t b = 0; c < count && b < k / kQuantBlock; ++b) {
@@ -156,7 +156,7 @@ std::vector<uint8_t> Encode(const Type& type, std::span<const float> values) {
         EncodeBlock(&values[i], &bytes[i / kQuantBlock * kBlockBytes]);
         break;
       default:
-        CHECK(false, "{} weights", Name(type.scalar));
+        CHECK(false, "weights cannot be {}", Name(type.scalar));
     }
   }
   return bytes;

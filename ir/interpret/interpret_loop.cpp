@@ -1,7 +1,7 @@
-// Memory and launches. Fresh memory is filled with 0xff, which reads as NaN in f32, so that a value that
-// nobody wrote shows in the result. With offsets from plan-memory, buffers (and a kernel's scratch) are views
-// of one allocation: a buffer that is reused too early then spoils another, and an access is still checked
-// against its own buffer.
+// Memory and kernel launches. New memory is filled with 0xff, which reads as NaN in f32, so that use of an unwritten
+// value shows in the result. Buffers (and a kernel's scratch) that have offsets from plan-memory are views of one
+// allocation: reusing memory too early corrupts results, as in generated code. Each access is still checked against the
+// bounds of its own buffer.
 #include "ir/interpret/interpret_loop.h"
 
 #include <algorithm>
@@ -43,7 +43,7 @@ class Executor {
         input_(input),
         batch_(MakeBatchTables(input.lengths)),
         programs_(loop::Decode(module)),
-        where_(module.forward().values.size()) {}
+        allocations_(module.forward().values.size()) {}
 
   Result<InterpreterOutput> Run() {
     const Function& forward = module_.forward();
@@ -56,7 +56,7 @@ class Executor {
     const Type& type = forward.type(forward.params[5]);
     InterpreterOutput output{Size(Symbol::kB), type.columns(), {}};
     std::vector<float> values(static_cast<size_t>(output.rows * output.columns));
-    std::memcpy(values.data(), state_.memory[where_[forward.params[5].index]].data,
+    std::memcpy(values.data(), state_.memory[allocations_[forward.params[5].index]].data,
                 values.size() * sizeof(float));
     output.values.assign(values.begin(), values.end());
     return output;
@@ -77,29 +77,30 @@ class Executor {
     return 0;
   }
 
-  uint32_t Own(std::vector<uint8_t> bytes, bool writable, std::string name) {
+  // Adds an allocation with these bytes.
+  uint32_t Allocate(std::vector<uint8_t> bytes, bool writable, std::string name) {
     storage_.push_back(std::make_unique<std::vector<uint8_t>>(std::move(bytes)));
     std::vector<uint8_t>& kept = *storage_.back();
     return state_.AddAllocation({kept.data(), static_cast<int64_t>(kept.size()), writable, std::move(name)});
   }
-  Result<uint32_t> OwnPoison(int64_t bytes, std::string name) {
-    used_ += bytes;
-    if (bytes > kMaxMemory || used_ > kMaxMemory) {
-      return Err("{}: {} bytes, {} in all (at most {})", name, bytes, used_, kMaxMemory);
+  Result<uint32_t> AllocatePoisoned(int64_t bytes, std::string name) {
+    allocated_bytes_ += bytes;
+    if (bytes > kMaxMemory || allocated_bytes_ > kMaxMemory) {
+      return Err("{}: {} bytes, {} in all (at most {})", name, bytes, allocated_bytes_, kMaxMemory);
     }
-    return Own(std::vector<uint8_t>(static_cast<size_t>(bytes), kPoison), true, std::move(name));
+    return Allocate(std::vector<uint8_t>(static_cast<size_t>(bytes), kPoison), true, std::move(name));
   }
 
   void BindParams() {
     const std::vector<ValueId>& params = module_.forward().params;
     const int64_t out_bytes = Size(Symbol::kB) * module_.forward().type(params[5]).columns() * 4;
-    where_[params[0].index] = Own(BytesOf(input_.ids), false, "the ids");
-    where_[params[1].index] = Own(BytesOf(batch_.positions), false, "the positions");
-    where_[params[2].index] = Own(BytesOf(batch_.key_slots), false, "the key slots");
-    where_[params[3].index] = Own(BytesOf(batch_.sequences), false, "the sequences");
-    where_[params[4].index] = Own(BytesOf(batch_.query_tiles), false, "the query tiles");
-    where_[params[5].index] =
-        Own(std::vector<uint8_t>(static_cast<size_t>(out_bytes), kPoison), true, "the output");
+    allocations_[params[0].index] = Allocate(BytesOf(input_.ids), false, "the ids");
+    allocations_[params[1].index] = Allocate(BytesOf(batch_.positions), false, "the positions");
+    allocations_[params[2].index] = Allocate(BytesOf(batch_.key_slots), false, "the key slots");
+    allocations_[params[3].index] = Allocate(BytesOf(batch_.sequences), false, "the sequences");
+    allocations_[params[4].index] = Allocate(BytesOf(batch_.query_tiles), false, "the query tiles");
+    allocations_[params[5].index] =
+        Allocate(std::vector<uint8_t>(static_cast<size_t>(out_bytes), kPoison), true, "the output");
   }
 
   Status BindBuffers() {
@@ -120,7 +121,7 @@ class Executor {
           op.Int(Attr::kBytes) + tokens * op.Int(Attr::kBytesT) + sequences * op.Int(Attr::kBytesB);
       std::string name = fmt::format("buffer %{}", forward.value(value).name);
       if (!op.Has(Attr::kOffset)) {
-        ASSIGN_OR_RETURN(where_[value.index], OwnPoison(bytes, std::move(name)));
+        ASSIGN_OR_RETURN(allocations_[value.index], AllocatePoisoned(bytes, std::move(name)));
         continue;
       }
       const int64_t offset =
@@ -129,37 +130,38 @@ class Executor {
       arena_bytes = std::max(arena_bytes, offset + bytes);
     }
     if (planned.empty()) return {};
-    ASSIGN_OR_RETURN(const uint32_t arena, OwnPoison(arena_bytes, "the arena"));
+    ASSIGN_OR_RETURN(const uint32_t arena, AllocatePoisoned(arena_bytes, "the arena"));
     for (Planned& buffer : planned) {
       uint8_t* const data = state_.memory[arena].data + buffer.offset;
-      where_[buffer.value.index] = state_.AddAllocation({data, buffer.bytes, true, std::move(buffer.name)});
+      allocations_[buffer.value.index] =
+          state_.AddAllocation({data, buffer.bytes, true, std::move(buffer.name)});
     }
     return {};
   }
 
   Result<uint32_t> AllocationOf(ValueId id) {
     const Value& value = module_.forward().value(id);
-    if (value.def != Value::Def::kWeight) return where_[id.index];
-    const auto [found, added] = loaded_.try_emplace(value.weight.index);
+    if (value.def != Value::Def::kWeight) return allocations_[id.index];
+    const auto [found, added] = weight_allocations_.try_emplace(value.weight.index);
     if (added) {
       ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, weights_.bytes(module_, value.weight));
-      found->second = Own(std::move(bytes), false, "@" + module_.weight(value.weight).name);
+      found->second = Allocate(std::move(bytes), false, "@" + module_.weight(value.weight).name);
     }
     return found->second;
   }
 
-  // Scratch of one kernel, made at its first launch: the whole, and each `scratch` op's own part.
+  // Allocates the scratch memory of a kernel at its first launch, and the part of each `scratch` op in it.
   Result<uint32_t> BindScratch(Program& program) {
     const auto found = scratch_.find(&program);
     if (found != scratch_.end()) return found->second;
     const std::string& kernel = program.function->name;
     ASSIGN_OR_RETURN(const uint32_t whole,
-                     OwnPoison(program.function->domain.scratch_bytes, "the scratch of @" + kernel));
+                     AllocatePoisoned(program.function->domain.scratch_bytes, "the scratch of @" + kernel));
     for (const Program::Scratch& scratch : program.scratches) {
       const std::string name = "scratch in @" + kernel;
       uint32_t part;
       if (scratch.offset < 0) {
-        ASSIGN_OR_RETURN(part, OwnPoison(scratch.bytes, name));
+        ASSIGN_OR_RETURN(part, AllocatePoisoned(scratch.bytes, name));
       } else {
         part = state_.AddAllocation({state_.memory[whole].data + scratch.offset, scratch.bytes, true, name});
       }
@@ -169,7 +171,7 @@ class Executor {
     return whole;
   }
 
-  Result<std::vector<Item>> Cut(const Domain& domain) const {
+  Result<std::vector<Item>> WorkItems(const Domain& domain) const {
     const int64_t rows = Size(domain.rows), cols = domain.cols;
     int64_t row_step = domain.row_grain > 0 ? domain.row_grain : rows;
     int64_t col_step = cols;
@@ -197,7 +199,7 @@ class Executor {
     const std::vector<ValueId>& params = program.function->params;
     const auto slot = [&](size_t i) -> Slot& { return *program.slots[params[i].index]; };
     ASSIGN_OR_RETURN(const uint32_t scratch, BindScratch(program));
-    ASSIGN_OR_RETURN(const std::vector<Item> items, Cut(program.function->domain));
+    ASSIGN_OR_RETURN(const std::vector<Item> items, WorkItems(program.function->domain));
     std::vector<uint32_t> arguments;
     for (const ValueId operand : op.operands) {
       ASSIGN_OR_RETURN(arguments.emplace_back(), AllocationOf(operand));
@@ -227,12 +229,12 @@ class Executor {
   const InterpreterInput& input_;
   const BatchTables batch_;
   std::vector<std::unique_ptr<Program>> programs_;
-  std::vector<uint32_t> where_;  // allocation, by ValueId of forward
+  std::vector<uint32_t> allocations_;  // by ValueId of forward
   loop::State state_;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> storage_;
-  std::unordered_map<uint32_t, uint32_t> loaded_;
+  std::unordered_map<uint32_t, uint32_t> weight_allocations_;  // by weight index
   std::unordered_map<const Program*, uint32_t> scratch_;
-  int64_t used_ = 0;
+  int64_t allocated_bytes_ = 0;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// One function an op, each a direct transcription of its line in ops.def, in double precision and without any
-// thought of speed: this is what everything else is measured against.
+// One function per op, a direct transcription of its formula in ops.def, in double precision and without optimisation:
+// the reference for all other implementations.
 #include "ir/interpret/interpret_tensor.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kMaxElements = int64_t{1} << 30;
 
-// A matrix of double; a vector has one row. Shared, because calls pass tensors on and nothing changes them.
+// A matrix of double; a vector has one row. The data is shared: tensors are immutable and calls pass them on.
 struct Tensor {
   int64_t rows = 0;
   int64_t columns = 0;
@@ -96,7 +96,7 @@ class Machine {
   Result<Tensor> Read(const Frame& frame, ValueId id) {
     const Value& value = frame.function.value(id);
     if (value.def != Value::Def::kWeight) return frame.values[id.index];
-    const auto [found, added] = loaded_.try_emplace(value.weight.index);
+    const auto [found, added] = loaded_weights_.try_emplace(value.weight.index);
     if (added) {
       ASSIGN_OR_RETURN(std::vector<double> floats, weights_.floats(module_, value.weight));
       const int64_t rows = value.type.rows().size, columns = value.type.columns();
@@ -143,19 +143,19 @@ class Machine {
         break;
       case OpKind::kSlice: {
         const int64_t offset = op.Int(Attr::kOffset);
-        TakeColumns(in[0], out, [&](int64_t j) { return offset + j; });
+        GatherColumns(in[0], out, [&](int64_t j) { return offset + j; });
         break;
       }
       case OpKind::kDeinterleave: {
         const int64_t way = op.Int(Attr::kWay), ways = op.Int(Attr::kWays), granule = op.Int(Attr::kGranule);
-        TakeColumns(in[0], out,
-                    [&](int64_t j) { return (j / granule * ways + way) * granule + j % granule; });
+        GatherColumns(in[0], out,
+                      [&](int64_t j) { return (j / granule * ways + way) * granule + j % granule; });
         break;
       }
       case OpKind::kKeyPanels:
       case OpKind::kValuePanels:
         *out.data = *in[0].data;
-        break;  // an order in memory, not a value
+        break;  // changes the order in memory, not the values
       case OpKind::kMeanPool:
         MeanPool(in[0], out);
         break;
@@ -169,7 +169,7 @@ class Machine {
         for (size_t i = 0; i < out.data->size(); ++i) (*out.data)[i] = (*in[0].data)[i] * (*in[1].data)[i];
         break;
       default:
-        return Err("no meaning at this stage");
+        return Err("not an op of the graph or kernel stage");
     }
     return {};
   }
@@ -179,7 +179,7 @@ class Machine {
     std::transform(x.data->begin(), x.data->end(), out.data->begin(), f);
   }
   template <typename F>
-  static void TakeColumns(const Tensor& x, Tensor& out, F from) {
+  static void GatherColumns(const Tensor& x, Tensor& out, F from) {
     for (int64_t r = 0; r < out.rows; ++r) {
       for (int64_t j = 0; j < out.columns; ++j) out.row(r)[j] = x.row(r)[from(j)];
     }
@@ -188,7 +188,8 @@ class Machine {
   static Status Embed(const Tensor& ids, const Tensor& table, double scale, Tensor& out) {
     for (int64_t t = 0; t < out.rows; ++t) {
       const auto id = static_cast<int64_t>((*ids.data)[t]);
-      if (id < 0 || id >= table.rows) return Err("token {}: id {} of {} rows", t, id, table.rows);
+      if (id < 0 || id >= table.rows)
+        return Err("token {}: id {}, but the table has {} rows", t, id, table.rows);
       for (int64_t j = 0; j < out.columns; ++j) out.row(t)[j] = table.row(id)[j] * scale;
     }
     return {};
@@ -253,7 +254,8 @@ class Machine {
     const int64_t head_dim = table.columns, half = head_dim / 2;
     for (int64_t t = 0; t < x.rows; ++t) {
       const int64_t position = batch_.positions[t];
-      if (position >= table.rows) return Err("position {} of {} in the table", position, table.rows);
+      if (position >= table.rows)
+        return Err("position {}, but the table has {} positions", position, table.rows);
       for (int64_t i = 0; i < half; ++i) {
         const double c = table.row(position)[i], s = table.row(position)[half + i];
         for (int64_t h = i; h < x.columns; h += head_dim) Rotate(x.row(t) + h, c, s, half, out.row(t) + h);
@@ -262,7 +264,7 @@ class Machine {
     return {};
   }
 
-  // A head as 16-bit dots see it: integers times a scale, which is returned. docs/ir.md, attention.
+  // Rounds a head to 16-bit integers times a scale, as attention with dots=16 does (docs/ir.md). Returns the scale.
   static double RoundHead(double* x, int64_t head_dim, bool bound_norm) {
     double amax = 0, norm = 0;
     for (int64_t begin = 0; begin < head_dim; begin += kQuantBlock) {
@@ -286,8 +288,8 @@ class Machine {
     }
   }
 
-  // Weights of the keys from number `begin` of the sequence on, in blocks of kQuantBlock keys of the sequence.
-  // `scale_of(j)`: the scale of key j's value.
+  // Rounds attention weights in blocks of kQuantBlock keys, counted from the start of the sequence; weights[0] is the
+  // weight of key `begin`. `scale_of(j)`: the scale of key j's value.
   template <typename ScaleOf>
   static void RoundWeights(std::vector<double>& weights, int64_t begin, const ScaleOf& scale_of) {
     const auto end = begin + static_cast<int64_t>(weights.size());
@@ -310,7 +312,7 @@ class Machine {
 
   void Attention(const Op& op, const std::vector<Tensor>& in, Tensor& out) const {
     Tensor q = in[0], k = in[1], v = in[2];
-    std::vector<double> value_scales;  // of each token and kv head
+    std::vector<double> value_scales;  // by token and kv head
     const bool integer = op.Int(Attr::kDots) != 0;
     if (integer) {
       for (Tensor* x : {&q, &k, &v}) x->data = std::make_shared<std::vector<double>>(*x->data);
@@ -377,7 +379,7 @@ class Machine {
   const WeightSource& weights_;
   const BatchTables batch_;
   const std::function<void(const Op&, std::span<const double>)>& observe_;
-  std::unordered_map<uint32_t, Tensor> loaded_;
+  std::unordered_map<uint32_t, Tensor> loaded_weights_;
 };
 
 }  // namespace

@@ -1,11 +1,11 @@
-// The interpreter of the graph and kernel stages; interpreter.h says what it computes.
+// The interpreter of the graph and kernel stages; see interpreter.h.
 #pragma once
 
 #include "ir/interpret/interpreter.h"
 
 namespace ggufc::ir {
 
-// The module is verified and the input's lengths add up.
+// Assumes that the module passes Verify and that the input's lengths add up to its ids.
 Result<InterpreterOutput> InterpretTensors(const Module& module, const WeightSource& weights,
                                            const InterpreterInput& input);
 

@@ -7,12 +7,12 @@
 namespace ggufc::ir {
 namespace {
 
-// Tokens in a batch: far above what a test runs, far below what overflows a size.
+// Maximum tokens per batch: far above the batches of tests, far below a size that overflows.
 constexpr int64_t kMaxTokens = int64_t{1} << 20;
 
 Status CheckInput(const InterpreterInput& input) {
   int64_t tokens = 0;
-  if (input.lengths.empty()) return Err("a batch without sequences");
+  if (input.lengths.empty()) return Err("the batch has no sequences");
   for (size_t i = 0; i < input.lengths.size(); ++i) {
     if (input.lengths[i] <= 0)
       return Err("sequence {}: length {}, expected more than 0", i, input.lengths[i]);
@@ -20,7 +20,7 @@ Status CheckInput(const InterpreterInput& input) {
     if (tokens > kMaxTokens) return Err("sequence {}: more than {} tokens in the batch", i, kMaxTokens);
   }
   if (tokens != static_cast<int64_t>(input.ids.size())) {
-    return Err("{} ids for sequences of {} tokens together", input.ids.size(), tokens);
+    return Err("{} ids, but the sequences have {} tokens in all", input.ids.size(), tokens);
   }
   return {};
 }

@@ -2,12 +2,11 @@
 //
 //   graph, kernel   double precision: the oracle. Tensors are arrays of double; a quantised activation is its
 //                   dequantised value, rounded where `quantize` rounds.
-//   loop            the machine: memory is bytes, every load and store is checked against its allocation,
-//                   f32 arithmetic is rounded as IEEE says, so a result equals that of generated code to the
-//                   last bit.
+//   loop            a model of the machine: memory is bytes, every load and store is checked against its allocation, and
+//                   f32 arithmetic rounds as in IEEE 754, so results equal those of generated code to the last bit.
 //
-// A batch is sequences packed one after another. Metadata tables that loop-stage kernels read are made here
-// from the lengths (batch_tables.h).
+// A batch consists of sequences packed one after another. The interpreter makes the tables that loop-stage kernels read
+// (batch_tables.h) from the sequences' lengths.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +20,8 @@
 
 namespace ggufc::ir {
 
-// Where weights come from. `floats`: tensor elements in row-major order, dequantised. `bytes`: the bytes a
-// loop-stage kernel sees: packed panels where the weight has a layout, the file's own bytes otherwise.
+// Provides weights. `floats`: dequantised elements in row-major order. `bytes`: the bytes that a loop-stage kernel reads,
+// which are packed panels if the weight has a layout and the file's bytes otherwise.
 struct WeightSource {
   std::function<Result<std::vector<double>>(const Module&, WeightId)> floats;
   std::function<Result<std::vector<uint8_t>>(const Module&, WeightId)> bytes;
@@ -31,8 +30,8 @@ struct WeightSource {
 struct InterpreterInput {
   std::vector<int32_t> ids;      // all sequences, one after another
   std::vector<int32_t> lengths;  // tokens of each sequence, > 0
-  // Loop stage: cut each kernel's domain into items of at most this many rows and column units, run in an
-  // order drawn from `seed`, as threads would (0: as large as the domain's grain allows, in order).
+  // Loop stage: the maximum rows and column units per work item. Items then run in a random order drawn from `seed`,
+  // like items of several threads. 0: items as large as the domain's grain allows; if both are 0, in order.
   int64_t max_rows = 0;
   int64_t max_cols = 0;
   uint64_t seed = 0;

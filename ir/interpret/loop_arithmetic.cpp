@@ -1,6 +1,5 @@
-// Arithmetic, comparisons and reductions, lane by lane. Integers wrap; f32 is IEEE, each op rounded once
-// (this folder is compiled without contraction). A function a kind of op, instantiated for the element types
-// it works on.
+// Arithmetic, comparisons and reductions on lanes. Integers wrap; f32 follows IEEE 754, with one rounding per op (this
+// folder is compiled without contraction). One function template per kind of op, instantiated for its element types.
 #include <algorithm>
 #include <cmath>
 
@@ -103,7 +102,7 @@ const Instr* DivIndex(State& state, const Instr& in) {
   return Next(in);
 }
 
-// A fused multiply-add is exact wherever it is computed; with the instruction at hand it is also fast.
+// std::fmaf and the CPU's fma instruction give equal results; the instruction is faster.
 const Instr* Fma(State&, const Instr& in) {
   float* __restrict out = Out<float>(in.out);
   const float *a = In<float>(in.a), *b = In<float>(in.b), *c = In<float>(in.c);
@@ -173,7 +172,7 @@ const Instr* Compare(State&, const Instr& in) {
   return Next(in);
 }
 
-// The fixed tree of ops.def.
+// The fixed reduction tree of ops.def.
 template <typename T, typename Op>
 const Instr* Reduce(State&, const Instr& in) {
   T lanes[16];

@@ -1,11 +1,11 @@
-// Structured loop IR to flat code. A loop becomes
+// Translates structured loop IR to flat code. A loop becomes
 //
 //   carried <- init; i <- lo          moves, ForEnter: jumps past the end when lo >= hi
 //   body
-//   carried <- yielded                moves, through temporaries where carried values change places
+//   carried <- yielded                moves; through temporaries if carried values are permuted
 //   ForNext                           i += step; jumps back to the body while i < hi
 //
-// and its results share the slots of the carried values.
+// and its results share the slots of its carried values.
 #include <cstring>
 #include <unordered_map>
 
@@ -16,7 +16,7 @@
 namespace ggufc::ir::loop {
 namespace {
 
-// Deeper chains of calls than this come from nothing that we lower, and would use up the C++ stack.
+// Passes never make deeper chains of calls. IR text may, and would exhaust the C++ stack.
 constexpr int kMaxCallDepth = 64;
 
 const Instr* MoveSlot(State&, const Instr& in) {
@@ -31,7 +31,7 @@ const Instr* ForEnter(State&, const Instr& in) {
 const Instr* ForNext(State& state, const Instr& in) {
   int64_t next;
   if (__builtin_add_overflow(in.out->index[0], in.c->index[0], &next)) {
-    return Fail(state, in, fmt::format("{} + {} is no index", in.out->index[0], in.c->index[0]));
+    return Fail(state, in, fmt::format("{} + {} overflows the index", in.out->index[0], in.c->index[0]));
   }
   if (next >= in.b->index[0]) return &in + 1;
   in.out->index[0] = next;
@@ -43,7 +43,7 @@ const Instr* JumpByCase(State& state, const Instr& in) {
   const std::vector<int32_t>& cases = in.program->switches[in.extra];
   const int64_t n = in.a->index[0];
   if (n < 1 || n > static_cast<int64_t>(cases.size())) {
-    return Fail(state, in, fmt::format("case {} of {}", n, cases.size()));
+    return Fail(state, in, fmt::format("selector {}, expected 1 to {}", n, cases.size()));
   }
   return &in + cases[n - 1];
 }
@@ -75,8 +75,8 @@ class Decoder {
   void Run() { DecodeBlock(function_.body); }
 
  private:
-  Slot* Of(ValueId id) { return program_.slots[id.index]; }
-  int32_t Here() const { return static_cast<int32_t>(program_.code.size()); }
+  Slot* SlotOf(ValueId id) { return program_.slots[id.index]; }
+  int32_t Position() const { return static_cast<int32_t>(program_.code.size()); }
 
   Instr& Append(Handler run, OpId op) {
     Instr& in = program_.code.emplace_back();
@@ -110,14 +110,14 @@ class Decoder {
         Append(Stop, id);
         return;
       case OpKind::kConst:
-        FillConstant(function_.type(op.results[0]), op.Float(Attr::kValue), *Of(op.results[0]));
+        FillConstant(function_.type(op.results[0]), op.Float(Attr::kValue), *SlotOf(op.results[0]));
         return;
       case OpKind::kScratch: {
         const int64_t offset = op.Has(Attr::kOffset) ? op.Int(Attr::kOffset) : -1;
-        program_.scratches.push_back({Of(op.results[0]), op.Int(Attr::kBytes), offset});
+        program_.scratches.push_back({SlotOf(op.results[0]), op.Int(Attr::kBytes), offset});
         return;
       }
-      case OpKind::kYield:     // what becomes of its operands is the loop's business
+      case OpKind::kYield:     // DecodeYield handles the operands
       case OpKind::kPrefetch:  // a hint
         return;
       default:
@@ -136,9 +136,9 @@ class Decoder {
     in.run = run;
     in.op = id;
     in.program = &program_;
-    in.out = store ? nullptr : Of(op.results[0]);
+    in.out = store ? nullptr : SlotOf(op.results[0]);
     const Slot** const operands[] = {&in.a, &in.b, &in.c};
-    for (size_t i = 0; i < op.operands.size(); ++i) *operands[i] = Of(op.operands[i]);
+    for (size_t i = 0; i < op.operands.size(); ++i) *operands[i] = SlotOf(op.operands[i]);
     in.lanes = to.lanes;
     if (op.kind == OpKind::kLoad || store) in.bytes = to.Bytes() / to.lanes * op.Int(Attr::kLanes, to.lanes);
     if (op.kind == OpKind::kSelect && from.IsVector())
@@ -146,7 +146,7 @@ class Decoder {
     const Op* const source = op.operands.empty() ? nullptr : function_.DefiningOp(op.operands[0]);
     if (op.kind == OpKind::kIota ||
         (op.kind == OpKind::kSplat && source != nullptr && source->kind == OpKind::kConst)) {
-      // Constants too: their slot is filled now. The handler touches nothing but the slots.
+      // A constant: fill its slot now. The handler accesses only slots, so an empty state is enough.
       State none;
       in.run(none, in);
       return;
@@ -157,75 +157,75 @@ class Decoder {
   void DecodeFor(OpId id, const Op& op) {
     const Block& block = function_.block(op.regions[0]);
     const std::vector<ValueId>& args = block.args;
-    for (size_t i = 1; i < args.size(); ++i) AppendMove(Of(args[i]), Of(op.operands[i + 2]), id);
+    for (size_t i = 1; i < args.size(); ++i) AppendMove(SlotOf(args[i]), SlotOf(op.operands[i + 2]), id);
     const auto control = [&](Handler run) -> Instr& {
       Instr& in = Append(run, id);
-      in.out = Of(args[0]);
-      in.a = Of(op.operands[0]);
-      in.b = Of(op.operands[1]);
-      in.c = Of(op.operands[2]);
+      in.out = SlotOf(args[0]);
+      in.a = SlotOf(op.operands[0]);
+      in.b = SlotOf(op.operands[1]);
+      in.c = SlotOf(op.operands[2]);
       return in;
     };
-    const int32_t enter = Here();
+    const int32_t enter = Position();
     control(ForEnter);
     DecodeBlock(op.regions[0]);
     DecodeYield(block, id);
-    const int32_t next = Here();
+    const int32_t next = Position();
     control(ForNext).jump = enter + 1 - next;
-    program_.code[enter].jump = Here() - enter;
+    program_.code[enter].jump = Position() - enter;
   }
 
   void DecodeYield(const Block& block, OpId id) {
     const std::vector<ValueId>& yielded = function_.op(block.ops.back()).operands;
     std::unordered_map<const Slot*, size_t> carried;  // slot -> position
-    for (size_t i = 0; i < yielded.size(); ++i) carried.emplace(Of(block.args[i + 1]), i);
+    for (size_t i = 0; i < yielded.size(); ++i) carried.emplace(SlotOf(block.args[i + 1]), i);
     std::vector<const Slot*> from;
     for (size_t i = 0; i < yielded.size(); ++i) {
-      const Slot* source = Of(yielded[i]);
+      const Slot* source = SlotOf(yielded[i]);
       const auto found = carried.find(source);
       if (found != carried.end() && found->second < i) {
-        // An earlier move overwrites it: keep a copy.
+        // An earlier move overwrites this value: move a copy.
         Slot* const copy = &program_.temporaries.emplace_back();
         AppendMove(copy, source, id);
         source = copy;
       }
       from.push_back(source);
     }
-    for (size_t i = 0; i < yielded.size(); ++i) AppendMove(Of(block.args[i + 1]), from[i], id);
+    for (size_t i = 0; i < yielded.size(); ++i) AppendMove(SlotOf(block.args[i + 1]), from[i], id);
   }
 
   void DecodeIf(OpId id, const Op& op) {
-    const int32_t test = Here();
-    Append(JumpUnless, id).a = Of(op.operands[0]);
+    const int32_t test = Position();
+    Append(JumpUnless, id).a = SlotOf(op.operands[0]);
     DecodeBlock(op.regions[0]);
-    program_.code[test].jump = Here() - test;
+    program_.code[test].jump = Position() - test;
   }
 
   void DecodeSwitch(OpId id, const Op& op) {
-    const int32_t start = Here();
+    const int32_t start = Position();
     Instr& in = Append(JumpByCase, id);
-    in.a = Of(op.operands[0]);
+    in.a = SlotOf(op.operands[0]);
     in.extra = static_cast<int64_t>(program_.switches.size());
     const size_t table = program_.switches.size();
     program_.switches.emplace_back();
     std::vector<int32_t> ends;
     for (const BlockId region : op.regions) {
-      program_.switches[table].push_back(Here() - start);
+      program_.switches[table].push_back(Position() - start);
       DecodeBlock(region);
-      ends.push_back(Here());
+      ends.push_back(Position());
       Append(Jump, id);
     }
-    for (const int32_t end : ends) program_.code[end].jump = Here() - end;
+    for (const int32_t end : ends) program_.code[end].jump = Position() - end;
   }
 
   void DecodeCall(OpId id, const Op& op) {
     Program::Call call{programs_[op.callee.index].get(), {}, {}};
     const Function& callee = *call.callee->function;
     for (size_t i = 0; i < op.operands.size(); ++i) {
-      call.arguments.push_back({call.callee->slots[callee.params[i].index], Of(op.operands[i])});
+      call.arguments.push_back({call.callee->slots[callee.params[i].index], SlotOf(op.operands[i])});
     }
     for (size_t i = 0; i < op.results.size(); ++i) {
-      call.results.push_back({Of(op.results[i]), call.callee->returned[i]});
+      call.results.push_back({SlotOf(op.results[i]), call.callee->returned[i]});
     }
     Append(CallMicro, id).extra = static_cast<int64_t>(program_.calls.size());
     program_.calls.push_back(std::move(call));

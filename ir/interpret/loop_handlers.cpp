@@ -1,4 +1,4 @@
-// Choices, lanes, conversions, memory and dots: the ops that are not arithmetic on lanes of one type.
+// Select, splat, iota, conversions, memory and dots: the ops that are not arithmetic on lanes of one element type.
 #include <cstring>
 
 #include "ir/interpret/loop_lanes.h"
@@ -58,7 +58,7 @@ const Instr* Copy(State&, const Instr& in) {
 
 // ---- memory -----------------------------------------------------------------------------------------------
 
-// The address of `bytes` bytes at ptr + byte, or null after a failure.
+// The address of the in.bytes bytes at ptr + byte, or null after a failure.
 template <bool kWrite>
 uint8_t* Address(State& state, const Instr& in, const Slot* ptr, const Slot* byte) {
   const Pointer p = ptr->ptr;
@@ -133,11 +133,12 @@ const Instr* DotU8S8(State&, const Instr& in) {
   return Next(in);
 }
 
-// The instruction behind this op saturates sums of two products at 16 bits, so a larger operand has no one
-// meaning.
+// The instruction of this op (vpmaddubsw) saturates sums of two products at 16 bits, so larger operands would give
+// different results on different targets.
 const Instr* DotU8S7(State& state, const Instr& in) {
   for (const int8_t x : in.c->i8) {
-    if (x > 63 || x < -63) return Fail(state, in, fmt::format("{} in the last operand (-63 to 63)", x));
+    if (x > 63 || x < -63)
+      return Fail(state, in, fmt::format("the last operand has {}, expected -63 to 63", x));
   }
   return DotU8S8(state, in);
 }
@@ -227,7 +228,7 @@ Handler FindHandler(OpKind kind, const Type& from, const Type& to) {
 }
 
 void FillConstant(const Type& type, double value, Slot& slot) {
-  // Bit patterns above the signed range wrap into it.
+  // Values above the signed range are bit patterns and wrap into it.
   const int64_t whole = type.IsFloat() ? 0 : static_cast<int64_t>(value);
   for (int32_t i = 0; i < type.lanes; ++i) {
     switch (type.scalar) {

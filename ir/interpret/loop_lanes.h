@@ -1,4 +1,4 @@
-// How handlers see a slot's elements. Used by loop_arithmetic.cpp and loop_handlers.cpp only.
+// Typed access to the elements of slots. Used by loop_arithmetic.cpp and loop_handlers.cpp only.
 #pragma once
 
 #include <type_traits>
@@ -26,7 +26,7 @@ T* Out(Slot* slot) {
   return Elements<T>(*slot);
 }
 
-// 16 lanes and scalars are nearly everything; a constant trip count lets the compiler use vectors.
+// Most values have 16 lanes or one. The constant trip count lets the compiler vectorise the loop.
 template <typename F>
 inline void ForLanes(int32_t lanes, F f) {
   if (lanes == 16) {
@@ -40,14 +40,14 @@ inline void ForLanes(int32_t lanes, F f) {
 
 inline const Instr* Next(const Instr& in) { return &in + 1; }
 
-// Integers wrap.
+// Integer arithmetic wraps.
 template <typename T>
 T Wrap(uint64_t bits) {
   return static_cast<T>(bits);
 }
 
-// The handler of an op that works on the lanes of one element type, each lane by itself or (reductions) all
-// of them; null for the others. `from` is the type of the first operand.
+// The handler of an arithmetic op, comparison or reduction on lanes of one element type; null for other ops. `from` is
+// the type of the first operand, `to` that of the result.
 Handler FindArithmeticHandler(OpKind kind, const Type& from, const Type& to);
 
 }  // namespace ggufc::ir::loop

@@ -8,7 +8,7 @@
 namespace ggufc::ir {
 namespace {
 
-// A test that wants more than this has the wrong model.
+// Limits time and memory of runs with random weights.
 constexpr int64_t kMaxElements = int64_t{1} << 28;
 
 // SplitMix64 (Steele, Lea, Flood 2014), and normal numbers by Box and Muller's transform.

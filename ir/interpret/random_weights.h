@@ -1,6 +1,6 @@
-// Made-up weights for tests and ggufc-opt: the same numbers for the same seed and tensor name, whatever the
-// module. Vectors (norm gains) are near 1; matrices are normal with variance 1 / row length, so that
-// activations keep their size.
+// Random weights for tests and ggufc-opt. The values depend on the seed and the tensor's name and type alone, not on the
+// module. Vectors (norm gains) are near 1; matrices are normal with variance 1 / row length, so that activations keep
+// their magnitude.
 #pragma once
 
 #include <cstdint>

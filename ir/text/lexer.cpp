@@ -7,7 +7,7 @@
 namespace ggufc::ir {
 namespace {
 
-// A name longer than this is not a name; it keeps messages readable, too.
+// Maximum bytes per token. It also bounds the length of messages.
 constexpr size_t kMaxToken = 4096;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -140,7 +140,7 @@ Result<Token> Lexer::Next() {
     return Err("{}: expected a token, found byte 0x{:02x}", Place(token), static_cast<unsigned char>(c));
   }
   if (token.text.size() > kMaxToken) {
-    return Err("{}: a token of {} bytes (at most {})", Place(token), token.text.size(), kMaxToken);
+    return Err("{}: the token has {} bytes (at most {})", Place(token), token.text.size(), kMaxToken);
   }
   return token;
 }

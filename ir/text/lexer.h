@@ -1,11 +1,12 @@
-// Splits IR text into tokens, each with its place. Used by the parser only.
+// Splits IR text into tokens with line and column. Used by the parser only.
 //
-//   word      add  q8_0  i16x32           letters, digits, underscores, no digit first
+//   word      add  q8_0  i16x32           letters, digits and underscores; does not start with a digit
 //   number    12  -3  1e-06  -inf
-//   %name     a value                     @name  @"odd \"name\"", a weight or a function: UTF-8 (support/text.h)
+//   %name     a value
+//   @name     a weight or a function; other UTF-8 names (support/text.h) are quoted: @"odd \"name\""
 //   others    ( ) { } [ ] , : = ->
 //
-// `//` starts a comment that ends with the line.
+// `//` starts a comment that ends at the end of the line.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,7 @@ struct Token {
   bool IsWord(std::string_view word) const { return kind == Kind::kWord && text == word; }
 };
 
-// How a message names a token that was not expected.
+// A token as messages show it.
 std::string Describe(const Token& token);
 
 class Lexer {
@@ -35,7 +36,7 @@ class Lexer {
   Lexer(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}
 
   Result<Token> Next();
-  // "file:line:column", for messages.
+  // "file:line:column" for messages.
   std::string Place(const Token& token) const;
 
  private:

@@ -1,5 +1,5 @@
-// Recursive descent, one function a rule of the grammar in docs/ir.md. Everything specific to an op comes
-// from ops.def, so a new op needs no line here.
+// Recursive descent with one function per rule of the grammar in docs/ir.md. All properties of an op come from ops.def,
+// so a new op needs no change here.
 #include "ir/text/parser.h"
 
 #include <charconv>
@@ -12,7 +12,7 @@
 namespace ggufc::ir {
 namespace {
 
-// Ids have 32 bits and every value, op and block takes at least two bytes of text.
+// Keeps ids within 32 bits: every value, op and block takes at least two bytes of text.
 constexpr size_t kMaxText = size_t{1} << 30;
 constexpr int kMaxDepth = 64;
 constexpr int64_t kMaxDim = int64_t{1} << 31;
@@ -20,7 +20,7 @@ constexpr int64_t kMaxDim = int64_t{1} << 31;
 struct WeightForm {
   const char* word;
   Weight::Def def;
-  bool sources;
+  bool has_sources;
 };
 constexpr WeightForm kWeightForms[] = {
     {"concat", Weight::Def::kConcat, true},
@@ -98,7 +98,7 @@ class Parser {
     return value;
   }
 
-  // item (, item)*, ended by what `item` does not take
+  // item (, item)*
   template <typename Item>
   Status List(Item item) {
     RETURN_IF_ERROR(item());
@@ -223,7 +223,7 @@ class Parser {
       if (form == nullptr) return Expected("concat, interleave, scale or rope_table");
       RETURN_IF_ERROR(Next());
       weight.def = form->def;
-      if (form->sources) {
+      if (form->has_sources) {
         RETURN_IF_ERROR(Parenthesised([&]() -> Status {
           ASSIGN_OR_RETURN(const WeightId source, TakeWeight());
           weight.sources.push_back(source);
@@ -336,7 +336,8 @@ class Parser {
 
   // ---- ops ----
   Status ParseBlock(BlockId block, int depth) {
-    if (depth > kMaxDepth) return Err("{}: regions nest deeper than {}", lexer_.Place(token_), kMaxDepth);
+    if (depth > kMaxDepth)
+      return Err("{}: regions nest deeper than {} levels", lexer_.Place(token_), kMaxDepth);
     RETURN_IF_ERROR(Take("{"));
     while (!token_.Is("}")) RETURN_IF_ERROR(ParseOp(block, depth));
     return Next();
@@ -363,8 +364,8 @@ class Parser {
   Status ParseAttr(Op& op) {
     if (token_.kind != Token::Kind::kWord) return Expected("an attribute");
     const std::optional<Attr> attr = FindAttr(token_.text);
-    if (!attr) return Expected("an attribute that an op has");
-    if (op.Has(*attr)) return Expected("each attribute once");
+    if (!attr) return Expected("the name of an attribute");
+    if (op.Has(*attr)) return Expected("an attribute that this op does not have yet");
     RETURN_IF_ERROR(Next());
     RETURN_IF_ERROR(Take("="));
     if (Info(*attr).is_float) {
@@ -408,7 +409,7 @@ class Parser {
     if (!names.empty()) RETURN_IF_ERROR(ParseResults(names, op));
     const OpId id = function_.AddOp(std::move(op));
     function_.block(block).ops.push_back(id);
-    if (*kind == OpKind::kCall) calls_.push_back({FunctionId{NextFunction()}, id, std::move(callee)});
+    if (*kind == OpKind::kCall) calls_.push_back({FunctionId{CurrentFunction()}, id, std::move(callee)});
     if (Info(*kind).regions != 0) {
       while (token_.Is("(")) RETURN_IF_ERROR(ParseRegion(id, depth));
     }
@@ -423,8 +424,8 @@ class Parser {
       return {};
     }));
     if (types.size() != names.size()) {
-      return Err("{}: expected {} types for as many results, found {}", lexer_.Place(names[0]), names.size(),
-                 types.size());
+      return Err("{}: expected {} result types, one per result, found {}", lexer_.Place(names[0]),
+                 names.size(), types.size());
     }
     for (size_t i = 0; i < names.size(); ++i) {
       ASSIGN_OR_RETURN(const ValueId id, Define(names[i], types[i], Value::Def::kResult));
@@ -442,8 +443,9 @@ class Parser {
     return ParseBlock(region, depth + 1);
   }
 
-  // Functions may be called above their definition, as `forward` does.
-  uint32_t NextFunction() const { return static_cast<uint32_t>(module_.functions.size()); }
+  // The index of the function that is being read.
+  uint32_t CurrentFunction() const { return static_cast<uint32_t>(module_.functions.size()); }
+  // Runs after all functions are read: `forward` calls kernels that are defined below it.
   Status ResolveCalls() {
     for (const Call& call : calls_) {
       const auto found = functions_.find(call.callee.text);
@@ -468,7 +470,7 @@ class Parser {
   std::unordered_map<std::string, WeightId> weights_;
   std::unordered_map<std::string, FunctionId> functions_;
   std::vector<Call> calls_;
-  // Of the function that is being read.
+  // The function that is being read.
   Function function_;
   std::unordered_map<std::string, ValueId> values_;
   std::unordered_map<uint32_t, ValueId> weight_values_;

@@ -1,4 +1,4 @@
-// Text to IR. Errors name file, line, column and what was expected. The result is well-formed text, not yet
+// Parses IR text. Errors name file, line, column and what was expected. The module is syntactically correct but not yet
 // verified: call Verify.
 #pragma once
 

@@ -16,7 +16,7 @@ bool IsPlain(char c) {
          c == '-';
 }
 
-// A hint as it may stand before a number: lower-case letters and underscores.
+// A name hint reduced to lower-case letters and underscores, so that a number can follow it.
 std::string CleanHint(const std::string& hint) {
   std::string clean;
   for (const char c : hint) {
@@ -41,8 +41,7 @@ class FunctionPrinter {
   FunctionPrinter(const Module& module, const Function& function)
       : module_(module), function_(function), numbers_(function.values.size(), UINT32_MAX) {}
 
-  // Gives every value that the function defines its number without printing; a block that is (wrongly) used
-  // twice is entered once.
+  // Numbers all values of the function without printing. A block that is used twice (in invalid IR) is visited once.
   void NumberAll() {
     for (const ValueId param : function_.params) Define(param);
     std::vector<bool> seen(function_.blocks.size(), false);
@@ -105,7 +104,7 @@ class FunctionPrinter {
       return fmt::format("@{}", known ? QuoteName(module_.weight(v.weight).name) : "?");
     }
     const uint32_t number = numbers_[id.index];
-    if (number == UINT32_MAX) return "%?";  // used before it is defined: the verifier says so
+    if (number == UINT32_MAX) return "%?";  // used before its definition; the verifier reports this
     return fmt::format("%{}{}", CleanHint(v.name), number);
   }
 
@@ -224,7 +223,7 @@ std::string QuoteName(std::string_view name) {
 }
 
 std::string FormatFloat(double value) {
-  // Whole numbers without an exponent, so that counts and bytes read as such; -0 stays -0.
+  // Whole numbers without an exponent, so that counts and bytes are readable; -0 stays -0.
   constexpr double kExact = 9007199254740992.0;  // 2^53
   if (std::trunc(value) == value && std::fabs(value) < kExact && !(value == 0 && std::signbit(value))) {
     return fmt::format("{}", static_cast<int64_t>(value));

@@ -1,5 +1,5 @@
-// IR as text; docs/ir.md has the grammar. Numbers are assigned in printing order, so equal programs print
-// equally and print(parse(print(m))) == print(m).
+// Prints IR as text; the grammar is in docs/ir.md. Values are numbered in printing order, so equal programs print equal
+// text and print(parse(print(m))) == print(m).
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@
 namespace ggufc::ir {
 
 std::string Print(const Module& module);
-// One function without the module around it. `with_name` false prints `_` for its name (to compare bodies).
+// One function alone. With `with_name` false it prints `_` as the name, which allows comparing bodies.
 std::string Print(const Module& module, const Function& function, bool with_name = true);
-// The line of one op, for messages; its values have the numbers that they have in the whole function's text.
+// The line of one op, for messages. Its values have the same numbers as in the text of the whole function.
 std::string PrintOp(const Module& module, const Function& function, const Op& op);
-// A name as IR text writes it after % or @: plain, or quoted where it holds odd characters.
+// A name as IR text writes it after @: plain, or quoted if it contains other characters than those of plain names.
 std::string QuoteName(std::string_view name);
-// A floating-point attribute as IR text writes it: the shortest text that reads back as the same number.
+// A floating-point attribute as IR text writes it: the shortest text that parses to the same number.
 std::string FormatFloat(double value);
 
 }  // namespace ggufc::ir

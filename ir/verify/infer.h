@@ -1,5 +1,5 @@
-// Result types of an op from its operands and attributes: the type rules that ops.def names. Refuses operands
-// and attributes that do not fit, with a message that names the op and what is wrong.
+// Infers the result types of an op from its operands and attributes, by the type rule that ops.def names. An error names
+// the op and the wrong operand or attribute.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace ggufc::ir {
 
-// `op.results` may be empty; for rules that state their type (Explicit), `stated` is that type and is only
-// checked.
+// `op.results` may be empty. `stated` holds the result types that the IR states, which the rules Explicit and Quantize
+// check and return.
 Result<std::vector<Type>> InferTypes(const Module& module, const Function& function, const Op& op,
                                      const std::vector<Type>& stated);
 

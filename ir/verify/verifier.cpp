@@ -1,42 +1,42 @@
-// What holds for every module between two passes.
+// The invariants of every module between two passes.
 //
 // Module
-//   * Weights have names of their own, functions too. Names are not empty.
+//   * Names of weights are unique and not empty; so are names of functions.
 //   * functions[0] is called `forward` and is the only one of kind kForward. The graph stage has no other
 //     function, the kernel stage has kernels, the loop stage kernels and micro-kernels.
 // Weights
-//   * Types are tensors of f32, f16, bf16 or q8_0 with constant sizes; vectors are f32; q8_0 rows are whole
+//   * Types are tensors of f32, f16, bf16 or q8_0 with constant sizes; vectors are f32; q8_0 rows consist of whole
 //     blocks.
-//   * Sources stand above the weight, and definitions nest at most 64 deep. Concat: matrices of one type and
-//     row length, heights add up. Interleave: of one height too, padded to whole granules. Scale: one f32
-//     vector of the same type, factor not 0. Rope table: no source, f32, even width, theta (factor) > 0.
-//     Granule and factor are 0 where the definition has none.
-//   * pack and unit are both 0 or both set: a matrix, pack 2 or 4 for q8_0 and 1 for the rest.
+//   * Sources are declared above the weight, and definitions nest at most 64 deep. Concat: the sources are matrices of
+//     one element type and row length; the weight has all their rows. Interleave: the sources also have equal numbers of
+//     rows, which are padded to whole granules. Scale: one source, an f32 vector of the same type; factor is not 0. Rope
+//     table: no source, f32, even width, theta (factor) > 0. Granule and factor are 0 in definitions without them.
+//   * pack and unit are both 0 or both set. If set, the weight is a matrix, and pack is 2 or 4 for q8_0, else 1.
 // Signatures
 //   * graph, kernel: forward(i32[T]) -> (f32[B,dims]). loop: forward(ids i32[T], positions i32[T], key_slots
 //     i32[T], sequences i32[B,4], query tiles i32[Q,4], out f32[B,dims]), no results.
 //   * A kernel's domain has rows T, B or Q, at least one column unit, and grains of 0 or more. At the kernel
 //     stage its parameters and results are tensors, and results have the domain's rows (T for Q). Rows are Q if
-//     and only if it has an attention; column units are those of its linear's result, or 1. At the loop stage it
-//     takes addresses, then (scratch: ptr, r0, r1, c0, c1: index), and returns nothing.
+//     and only if it has an attention; the column units are those of its linear's result, or 1. At the loop stage its
+//     parameters are addresses, then (scratch: ptr, r0, r1, c0, c1: index), and it returns nothing.
 //   * A micro-kernel takes ptr, index, f32 and i32, may return scalars and vectors, and has no domain.
 // Values
-//   * Ids are in range. Each value is defined once: as a parameter, a block argument, one op's result, or for
-//     a weight, and says so itself. Weights are used in `forward` only and have their weight's type.
-//   * An operand is a parameter, a weight, or is defined above: earlier in the block or in a block around it.
-//   * Tensor sizes are symbols or 1 to 2^31, only rows are symbols; quantised rows are whole blocks.
+//   * Ids are in range. Each value is defined once, as a parameter, a block argument, the result of one op, or a weight,
+//     and Value::def agrees. Values of weights are used in `forward` only and have the weight's type.
+//   * An operand is a parameter, a weight, or defined above: earlier in its block or in an enclosing block.
+//   * Tensor sizes are symbols or 1 to 2^31; only rows may be symbols. Quantised rows consist of whole blocks.
 // Ops
-//   * The op belongs to the stage; the number of operands, results and regions is the table's; attributes are
-//     known, present where required, in order and in range; result types are what InferTypes says.
+//   * The op is allowed at the stage. Numbers of operands, results and regions are those of ops.def. Attributes are those
+//     of ops.def, in its order and in range; required ones are present. Result types are those of InferTypes.
 //   * Blocks and ops are used once. Regions nest at most 64 deep. A body ends in the only `return` of its
 //     function, with the function's result types; a region ends in its only `yield`.
 //   * for: step is a positive constant; the region takes (index, carried...) and yields the carried types.
-//     if, switch: regions take and yield nothing; a switch has 1 to 64 of them.
-//   * Calls: forward calls kernels; at the loop stage kernels and micro-kernels call micro-kernels; nothing
-//     recurses. After fusion `forward` is straight-line: calls, `return` and, at the loop stage, buffers.
-//   * A linear has the pack and unit of the weight that it works on, also where a kernel is passed it.
-//   * buffer only in forward, scratch only in a kernel's body, outside regions. Of the buffers all have an
-//     offset or none has; so for the scratch of one kernel, and then each lies within its scratch_bytes.
+//     if, switch: regions take and yield nothing; a switch has 1 to 64 regions.
+//   * Calls: forward calls kernels; at the loop stage kernels and micro-kernels call micro-kernels. There is no recursion.
+//     After fusion `forward` is straight-line: calls, `return` and, at the loop stage, buffers.
+//   * A linear has the pack and unit of its weight, also if the weight is a parameter of its kernel.
+//   * buffer occurs only in forward, scratch only in a kernel's body, outside regions. Either all buffers have an offset
+//     or none. The same holds for the scratch areas of a kernel; those with an offset lie within its scratch_bytes.
 #include "ir/verify/verifier.h"
 
 #include <algorithm>
@@ -68,7 +68,7 @@ class FunctionVerifier {
 
   Status CheckSignature() const { return InFunction(Signature()); }
 
-  // Assumes that every function's signature is right.
+  // Assumes that the signatures of all functions are valid.
   Status CheckBody() { return InFunction(Body()); }
 
  private:
@@ -93,7 +93,7 @@ class FunctionVerifier {
   // ---- signatures ----
   Status Signature() const {
     for (const ValueId param : function_.params) {
-      if (param.index >= function_.values.size()) return Err("a parameter that is no value");
+      if (param.index >= function_.values.size()) return Err("a parameter is not a value of the function");
     }
     switch (function_.kind) {
       case Function::Kind::kForward:
@@ -106,7 +106,7 @@ class FunctionVerifier {
     return {};
   }
 
-  // Work items are rows of query tiles and column units where somebody knows what these are.
+  // The domain must match the ops: rows of query tiles for attention, column units for a linear.
   Status CheckDomain() const {
     bool attends = false;
     int64_t units = 1;
@@ -117,8 +117,8 @@ class FunctionVerifier {
       if (unit > 0) units = (function_.type(op.results[0]).columns() + unit - 1) / unit;
     }
     if ((function_.domain.rows == Symbol::kQ) != attends) {
-      return Err("rows({}) {}", ir::Name(function_.domain.rows),
-                 attends ? "around attention, expected Q" : "without attention");
+      return Err("the domain has rows({}), expected {}", ir::Name(function_.domain.rows),
+                 attends ? "Q for attention" : "T or B without attention");
     }
     if (function_.domain.cols != units) {
       return Err("{} column units, expected {}", function_.domain.cols, units);
@@ -150,7 +150,7 @@ class FunctionVerifier {
 
   Status CheckKernelSignature() const {
     const Domain& domain = function_.domain;
-    if (domain.rows == Symbol::kNone) return Err("a kernel's domain has rows");
+    if (domain.rows == Symbol::kNone) return Err("a kernel needs a domain with rows");
     if (domain.cols < 1 || domain.cols > kMaxDim)
       return Err("{} column units, expected 1 or more", domain.cols);
     for (const int64_t grain : {domain.row_grain, domain.col_grain}) {
@@ -165,12 +165,12 @@ class FunctionVerifier {
       return {};
     }
     for (const ValueId param : function_.params) {
-      if (!function_.type(param).IsTensor()) return Err("a parameter that is no tensor");
+      if (!function_.type(param).IsTensor()) return Err("a parameter is not a tensor");
     }
     const Symbol rows = domain.rows == Symbol::kQ ? Symbol::kT : domain.rows;
     for (const Type& type : function_.result_types) {
       if (!type.IsTensor() || type.rank != 2 || type.rows() != Dim(rows)) {
-        return Err("result {}, expected rows {}", ToString(type), ir::Name(rows));
+        return Err("result of type {}, expected rows {}", ToString(type), ir::Name(rows));
       }
     }
     return {};
@@ -181,11 +181,12 @@ class FunctionVerifier {
     for (const ValueId param : function_.params) {
       const Type& t = function_.type(param);
       if (t != PtrType() && t != IndexType() && t != F32Type() && t != I32Type()) {
-        return Err("parameter {}, expected ptr, index, f32 or i32", ToString(t));
+        return Err("parameter of type {}, expected ptr, index, f32 or i32", ToString(t));
       }
     }
     for (const Type& t : function_.result_types) {
-      if (!t.IsScalar() && !t.IsVector()) return Err("result {}, expected a scalar or vector", ToString(t));
+      if (!t.IsScalar() && !t.IsVector())
+        return Err("result of type {}, expected a scalar or vector", ToString(t));
     }
     return {};
   }
@@ -200,61 +201,65 @@ class FunctionVerifier {
       }
     }
     if (type.rank == 2 && type.dims[1].symbol != Symbol::kNone)
-      return Err("{}: only rows are symbolic", ToString(type));
+      return Err("{}: only the number of rows may be symbolic", ToString(type));
     const bool blocks = IsActivationQuant(type.scalar) || type.scalar == Scalar::kQ8_0;
     if (blocks && (type.rank != 2 || type.columns() % kQuantBlock != 0)) {
-      return Err("{}: rows of whole blocks of {} expected", ToString(type), kQuantBlock);
+      return Err("{}: expected rows of whole blocks of {}", ToString(type), kQuantBlock);
     }
     return {};
   }
 
   Status Define(ValueId id, Value::Def def) {
-    if (id.index >= function_.values.size()) return Err("value {} of {}", id.index, function_.values.size());
+    if (id.index >= function_.values.size())
+      return Err("value {}, but the function has {}", id.index, function_.values.size());
     if (defined_[id.index]) return Err("value {} is defined twice", id.index);
-    if (function_.value(id).def != def) return Err("value {} is not what it says it is", id.index);
+    if (function_.value(id).def != def)
+      return Err("value {} is defined differently from its Value::def", id.index);
     RETURN_IF_ERROR(CheckTensor(function_.type(id)));
     defined_[id.index] = visible_[id.index] = true;
     return {};
   }
 
   Status CheckOperand(ValueId id) const {
-    if (id.index >= function_.values.size()) return Err("an operand that is no value");
+    if (id.index >= function_.values.size()) return Err("an operand is not a value of the function");
     const Value& v = function_.value(id);
     if (v.def == Value::Def::kWeight) {
-      if (!IsForward()) return Err("a weight outside forward");
-      if (v.weight.index >= module_.weights.size()) return Err("an operand that is no weight");
+      if (!IsForward()) return Err("a weight is used outside forward");
+      if (v.weight.index >= module_.weights.size())
+        return Err("an operand refers to a weight that does not exist");
       const Type& expected = module_.weight(v.weight).type;
-      if (v.type != expected) return Err("weight of type {}, not {}", ToString(expected), ToString(v.type));
+      if (v.type != expected)
+        return Err("the weight has type {}, its value {}", ToString(expected), ToString(v.type));
       return {};
     }
-    if (!visible_[id.index]) return Err("an operand that is not defined above");
+    if (!visible_[id.index]) return Err("an operand is not defined above");
     return {};
   }
 
   // ---- blocks ----
-  // `around` is the op whose region this is, null for the body; `args` are the types its arguments must have.
-  Status CheckBlock(BlockId id, const Op* around, const std::vector<Type>& args, int depth) {
-    if (id.index >= function_.blocks.size()) return Err("a block that does not exist");
+  // `parent` is the op whose region this is, null for the body; `args` are the expected types of its arguments.
+  Status CheckBlock(BlockId id, const Op* parent, const std::vector<Type>& args, int depth) {
+    if (id.index >= function_.blocks.size()) return Err("the block does not exist");
     if (block_seen_[id.index]) return Err("block {} is used twice", id.index);
     if (depth > kMaxDepth) return Err("regions nest deeper than {}", kMaxDepth);
     block_seen_[id.index] = true;
     const Block& block = function_.block(id);
     if (block.args.size() != args.size())
       return Err("a region takes {} arguments, expected {}", block.args.size(), args.size());
-    std::vector<ValueId> own;
+    std::vector<ValueId> defined_here;
     for (size_t i = 0; i < args.size(); ++i) {
       RETURN_IF_ERROR(Define(block.args[i], Value::Def::kBlockArg));
-      own.push_back(block.args[i]);
+      defined_here.push_back(block.args[i]);
       if (function_.type(block.args[i]) != args[i]) {
         return Err("region argument {} is {}, expected {}", i + 1, ToString(function_.type(block.args[i])),
                    ToString(args[i]));
       }
     }
-    const OpKind last = around == nullptr ? OpKind::kReturn : OpKind::kYield;
-    if (block.ops.empty()) return Err("a block without {}", Info(last).name);
+    const OpKind last = parent == nullptr ? OpKind::kReturn : OpKind::kYield;
+    if (block.ops.empty()) return Err("the block is empty, expected {}", Info(last).name);
     for (size_t i = 0; i < block.ops.size(); ++i) {
       const OpId op_id = block.ops[i];
-      if (op_id.index >= function_.ops.size()) return Err("an op that does not exist");
+      if (op_id.index >= function_.ops.size()) return Err("the block has an op that does not exist");
       if (op_seen_[op_id.index]) return Err("op {} is used twice", op_id.index);
       op_seen_[op_id.index] = true;
       const Op& op = function_.op(op_id);
@@ -264,41 +269,41 @@ class FunctionVerifier {
         status = at_end ? Err("the block ends without {}", Info(last).name)
                         : Err("{} before the end of its block", Info(last).name);
       }
-      if (status && at_end) status = CheckTerminator(op, around, args);
+      if (status && at_end) status = CheckTerminator(op, parent, args);
       if (!status) {
-        if (located_) return status;
-        located_ = true;
+        if (op_in_message_) return status;
+        op_in_message_ = true;
         return Err("`{}`: {}", PrintOp(module_, function_, op), status.error().message);
       }
-      own.insert(own.end(), op.results.begin(), op.results.end());
+      defined_here.insert(defined_here.end(), op.results.begin(), op.results.end());
     }
-    for (const ValueId value : own) visible_[value.index] = false;
+    for (const ValueId value : defined_here) visible_[value.index] = false;
     return {};
   }
 
-  Status CheckTerminator(const Op& op, const Op* around, const std::vector<Type>& args) const {
+  Status CheckTerminator(const Op& op, const Op* parent, const std::vector<Type>& args) const {
     std::vector<Type> expected = function_.result_types;
-    if (around != nullptr) expected.assign(args.empty() ? args.begin() : args.begin() + 1, args.end());
+    if (parent != nullptr) expected.assign(args.empty() ? args.begin() : args.begin() + 1, args.end());
     bool fits = op.operands.size() == expected.size();
     for (size_t i = 0; fits && i < expected.size(); ++i) fits = function_.type(op.operands[i]) == expected[i];
     if (fits) return {};
     std::vector<std::string> types;
     for (const Type& type : expected) types.push_back(ToString(type));
-    return Err("expected ({})", fmt::join(types, ", "));
+    return Err("expected operands ({})", fmt::join(types, ", "));
   }
 
   // ---- ops ----
   Status CheckOp(OpId id, const Op& op, int depth) {
     const OpInfo& info = Info(op.kind);
     if ((info.stages >> static_cast<int>(module_.stage) & 1) == 0) {
-      return Err("{} is no op of the {} stage", info.name, ir::Name(module_.stage));
+      return Err("{} is not an op of the {} stage", info.name, ir::Name(module_.stage));
     }
     for (const ValueId operand : op.operands) RETURN_IF_ERROR(CheckOperand(operand));
     RETURN_IF_ERROR(CheckPlace(op, depth));
     std::vector<Type> stated;
     for (const ValueId result : op.results) {
       RETURN_IF_ERROR(Define(result, Value::Def::kResult));
-      if (function_.value(result).op != id) return Err("a result that says it is another op's");
+      if (function_.value(result).op != id) return Err("a result is recorded as the result of another op");
       stated.push_back(function_.type(result));
     }
     ASSIGN_OR_RETURN(const std::vector<Type> types, InferTypes(module_, function_, op, stated));
@@ -311,7 +316,7 @@ class FunctionVerifier {
     return CheckRegions(op, types, depth);
   }
 
-  // Where an op may stand, beyond its stage.
+  // Checks whether the op is allowed in this function and at this nesting.
   Status CheckPlace(const Op& op, int depth) {
     const bool straight = IsForward() && module_.stage != Stage::kGraph;
     switch (op.kind) {
@@ -320,38 +325,38 @@ class FunctionVerifier {
       case OpKind::kReturn:
         return {};
       case OpKind::kBuffer:
-        if (!IsForward()) return Err("buffers belong to forward");
+        if (!IsForward()) return Err("buffers are allowed only in forward");
         ++(op.Has(Attr::kOffset) ? placed_ : unplaced_);
         return {};
       case OpKind::kScratch:
-        if (depth > 1) return Err("scratch in a region");
+        if (depth > 1) return Err("scratch is not allowed in a region");
         return CheckScratch(op);
       default:
-        if (straight) return Err("forward consists of calls at this stage");
+        if (straight) return Err("forward may contain only calls at this stage");
         return {};
     }
   }
 
   Status CheckScratch(const Op& op) {
-    if (function_.kind != Function::Kind::kKernel) return Err("scratch belongs to kernels");
+    if (function_.kind != Function::Kind::kKernel) return Err("scratch is allowed only in kernels");
     ++(op.Has(Attr::kOffset) ? placed_ : unplaced_);
-    // Attributes are checked by InferTypes, which comes later: mind the overflow.
+    // InferTypes checks the range of attributes only later, so the sum may overflow.
     const int64_t offset = op.Int(Attr::kOffset), bytes = op.Int(Attr::kBytes),
                   most = function_.domain.scratch_bytes;
     if (op.Has(Attr::kOffset) && (offset < 0 || bytes < 0 || offset > most || bytes > most - offset)) {
-      return Err("bytes {} at {} in a scratch of {}", bytes, offset, most);
+      return Err("{} bytes at offset {} exceed the scratch of {} bytes", bytes, offset, most);
     }
     return {};
   }
 
   Status CheckCall(const Op& op) const {
-    if (op.callee.index >= module_.functions.size()) return Err("a call of no function");
+    if (op.callee.index >= module_.functions.size()) return Err("the callee does not exist");
     const Function& callee = module_.function(op.callee);
     const Function::Kind expected = IsForward() ? Function::Kind::kKernel : Function::Kind::kMicro;
     if (callee.kind != expected || (!IsForward() && !IsLoop()))
       return Err("@{} cannot be called from here", callee.name);
     if (IsLoop()) return {};
-    // A weight that is passed on must suit each linear that the kernel does with it.
+    // A weight that is passed to a kernel must have the layout of each linear that uses it there.
     Status status;
     callee.ForEachOp([&](OpId, const Op& inner) {
       if (inner.kind != OpKind::kLinear) return;
@@ -368,7 +373,7 @@ class FunctionVerifier {
     const Weight& weight = module_.weight(w.weight);
     const int64_t pack = linear.Int(Attr::kPack), unit = linear.Int(Attr::kUnit);
     if (pack == weight.pack && unit == weight.unit) return {};
-    return Err("a linear of pack {}, unit {} on @{} of pack {}, unit {}", pack, unit, weight.name,
+    return Err("the linear has pack {}, unit {}, but @{} has pack {}, unit {}", pack, unit, weight.name,
                weight.pack, weight.unit);
   }
 
@@ -383,7 +388,7 @@ class FunctionVerifier {
     if (op.kind == OpKind::kFor) {
       const Op* step = function_.DefiningOp(op.operands[2]);
       if (step == nullptr || step->kind != OpKind::kConst || step->Float(Attr::kValue) < 1) {
-        return Err("expected a positive constant as step");
+        return Err("the step must be a positive constant");
       }
       args.push_back(IndexType());
       args.insert(args.end(), carried.begin(), carried.end());
@@ -398,35 +403,36 @@ class FunctionVerifier {
   const Module& module_;
   const Function& function_;
   std::vector<bool> defined_, visible_, op_seen_, block_seen_;
-  bool located_ = false;           // the message names its op already
-  int placed_ = 0, unplaced_ = 0;  // buffers in forward, scratch in a kernel
+  bool op_in_message_ = false;     // the error message names the op already
+  int placed_ = 0, unplaced_ = 0;  // buffers or scratch areas with and without an offset
 };
 
 Status CheckKinds(const Module& module) {
   if (module.functions.empty() || module.forward().name != "forward")
-    return Err("the first function is not @forward");
+    return Err("the first function must be @forward");
   std::unordered_set<std::string_view> names;
   for (size_t i = 0; i < module.functions.size(); ++i) {
     const Function& function = module.functions[i];
     if (function.name.empty() || !names.insert(function.name).second) {
-      return Err("function @{}: the name is empty or taken", function.name);
+      return Err("function @{}: the name is empty or not unique", function.name);
     }
     const bool fits = (function.kind == Function::Kind::kForward) == (i == 0) &&
                       (module.stage != Stage::kGraph || i == 0) &&
                       (module.stage == Stage::kLoop || function.kind != Function::Kind::kMicro);
     if (!fits)
-      return Err("function @{}: its kind does not belong to the {} stage", function.name, Name(module.stage));
+      return Err("function @{}: functions of this kind are not allowed here at the {} stage", function.name,
+                 Name(module.stage));
   }
   names.clear();
   for (const Weight& weight : module.weights) {
     if (weight.name.empty() || !names.insert(weight.name).second) {
-      return Err("weight @{}: the name is empty or taken", weight.name);
+      return Err("weight @{}: the name is empty or not unique", weight.name);
     }
   }
   return {};
 }
 
-// Micro-kernels may call one another, but not in a circle. Iterative: chains may be long.
+// Micro-kernels may call one another, but not recursively. Topological sort, iterative because chains may be long.
 Status CheckNoRecursion(const Module& module) {
   const size_t count = module.functions.size();
   std::vector<std::vector<uint32_t>> callees(count);
@@ -453,7 +459,8 @@ Status CheckNoRecursion(const Module& module) {
   }
   if (done == count) return {};
   for (size_t f = 0; f < count; ++f) {
-    if (callers[f] != 0) return Err("function @{}: recursion", module.functions[f].name);
+    if (callers[f] != 0)
+      return Err("function @{}: recursive calls are not allowed", module.functions[f].name);
   }
   return {};
 }
@@ -474,7 +481,7 @@ Status Verify(const Module& module) {
   for (const Function& function : module.functions) {
     RETURN_IF_ERROR(FunctionVerifier(module, function).CheckSignature());
   }
-  // `forward` comes last: its checks look into the kernels that it calls.
+  // `forward` comes last: its checks read the kernels that it calls.
   for (size_t i = module.functions.size(); i-- > 0;) {
     RETURN_IF_ERROR(FunctionVerifier(module, module.functions[i]).CheckBody());
   }

@@ -1,4 +1,4 @@
-// The invariants every pass may rely on and must keep; verifier.cpp's header lists them in prose.
+// Checks the invariants that every pass may rely on and must keep. verifier.cpp lists them.
 #pragma once
 
 #include "ir/core/module.h"

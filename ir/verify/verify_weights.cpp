@@ -33,7 +33,8 @@ Status CheckType(const Type& type) {
 
 Status CheckSourceCount(const Weight& weight, size_t least, size_t most) {
   if (weight.sources.size() < least || weight.sources.size() > most) {
-    return Err("{} sources, which does not fit its definition", weight.sources.size());
+    return Err("{} sources, expected {}", weight.sources.size(),
+               most == SIZE_MAX ? "1 or more" : fmt::format("{}", least));
   }
   return {};
 }
@@ -44,8 +45,8 @@ Status CheckMatrixSources(const Module& module, const Weight& weight) {
     const Type& source = module.weight(id).type;
     if (weight.type.rank != 2 || source.rank != 2 || source.scalar != weight.type.scalar ||
         source.columns() != weight.type.columns()) {
-      return Err("source @{} of type {} does not fit {}", module.weight(id).name, ToString(source),
-                 ToString(weight.type));
+      return Err("source @{} has type {}, expected a matrix with the element type and row length of {}",
+                 module.weight(id).name, ToString(source), ToString(weight.type));
     }
   }
   return {};
@@ -53,7 +54,7 @@ Status CheckMatrixSources(const Module& module, const Weight& weight) {
 
 Status CheckRows(const Weight& weight, int64_t rows) {
   if (weight.type.rows() != Dim(rows))
-    return Err("type {}, its sources make {} rows", ToString(weight.type), rows);
+    return Err("type {}, but its sources have {} rows in all", ToString(weight.type), rows);
   return {};
 }
 
@@ -61,10 +62,12 @@ Status CheckDefinition(const Module& module, const Weight& weight) {
   const bool has_granule = weight.def == Weight::Def::kInterleave;
   const bool has_factor = weight.def == Weight::Def::kScale || weight.def == Weight::Def::kRopeTable;
   if (has_granule ? weight.granule < 1 || weight.granule > kMaxDim : weight.granule != 0) {
-    return Err("granule {} does not fit its definition", weight.granule);
+    return Err("granule is {}, expected {}", weight.granule,
+               has_granule ? "1 to 2147483648" : "none for this definition");
   }
   if (has_factor ? !std::isfinite(weight.factor) || weight.factor == 0 : weight.factor != 0) {
-    return Err("factor {} does not fit its definition", weight.factor);
+    return Err("factor is {}, expected {}", weight.factor,
+               has_factor ? "a finite number other than 0" : "none for this definition");
   }
   switch (weight.def) {
     case Weight::Def::kTensor:
@@ -81,7 +84,8 @@ Status CheckDefinition(const Module& module, const Weight& weight) {
       RETURN_IF_ERROR(CheckMatrixSources(module, weight));
       const int64_t source_rows = module.weight(weight.sources[0]).type.rows().size;
       for (const WeightId id : weight.sources) {
-        if (module.weight(id).type.rows() != Dim(source_rows)) return Err("sources of different heights");
+        if (module.weight(id).type.rows() != Dim(source_rows))
+          return Err("sources have different numbers of rows");
       }
       const int64_t padded = (source_rows + weight.granule - 1) / weight.granule * weight.granule;
       return CheckRows(weight, padded * static_cast<int64_t>(weight.sources.size()));
@@ -89,7 +93,7 @@ Status CheckDefinition(const Module& module, const Weight& weight) {
     case Weight::Def::kScale:
       RETURN_IF_ERROR(CheckSourceCount(weight, 1, 1));
       if (weight.type.rank != 1 || module.weight(weight.sources[0]).type != weight.type) {
-        return Err("type {} is not that of its source, an f32 vector", ToString(weight.type));
+        return Err("type {}, expected that of its source, an f32 vector", ToString(weight.type));
       }
       return {};
     case Weight::Def::kRopeTable:
@@ -97,7 +101,7 @@ Status CheckDefinition(const Module& module, const Weight& weight) {
       if (weight.type.rank != 2 || weight.type.scalar != Scalar::kF32 || weight.type.columns() % 2 != 0) {
         return Err("type {}, expected f32[positions, an even head_dim]", ToString(weight.type));
       }
-      if (weight.factor < 0) return Err("factor {}: theta is more than 0", weight.factor);
+      if (weight.factor < 0) return Err("factor is {}, expected a theta above 0", weight.factor);
       return {};
   }
   return {};
@@ -108,7 +112,7 @@ Status CheckLayout(const Weight& weight) {
   const bool quantised = weight.type.scalar == Scalar::kQ8_0;
   const bool pack_fits = quantised ? weight.pack == 2 || weight.pack == 4 : weight.pack == 1;
   if (weight.type.rank != 2 || !pack_fits || weight.unit < 1 || weight.unit > kMaxDim) {
-    return Err("pack {} and unit {} do not fit {}", weight.pack, weight.unit, ToString(weight.type));
+    return Err("pack {} and unit {} are not valid for {}", weight.pack, weight.unit, ToString(weight.type));
   }
   return {};
 }
@@ -119,7 +123,7 @@ Status VerifyWeight(const Module& module, WeightId id) {
   const Weight& weight = module.weight(id);
   const auto check = [&]() -> Status {
     for (const WeightId source : weight.sources) {
-      if (source.index >= id.index) return Err("a source that is not above it");
+      if (source.index >= id.index) return Err("a source is not declared above it");
     }
     RETURN_IF_ERROR(CheckType(weight.type));
     RETURN_IF_ERROR(CheckDefinition(module, weight));

@@ -1,4 +1,4 @@
-// The part of the verifier that looks at a module's weights; verifier.cpp lists what holds.
+// The part of the verifier that checks weights; verifier.cpp lists the invariants.
 #pragma once
 
 #include "ir/core/module.h"

@@ -1,4 +1,4 @@
-// Files that a library writes.
+// Keeps a library that writes files from ending the process at the file size limit.
 #pragma once
 
 #include <pthread.h>
@@ -8,8 +8,8 @@
 
 namespace ggufc {
 
-// Writing beyond the limit on the size of a file raises SIGXFSZ, which ends a program that has not said otherwise. In a
-// library that is no way to learn of a limit: while this lives, the error of write() is.
+// Writing beyond the file size limit (RLIMIT_FSIZE) raises SIGXFSZ, which by default ends the process. While an object
+// of this class lives, SIGXFSZ is blocked in this thread and write() fails with EFBIG instead.
 class NoFileSizeSignal {
  public:
   NoFileSizeSignal() {
@@ -17,21 +17,21 @@ class NoFileSizeSignal {
     sigaddset(&signal_, SIGXFSZ);
     sigset_t pending;
     sigpending(&pending);
-    pending_before_ = sigismember(&pending, SIGXFSZ) == 1;
-    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+    was_pending_ = sigismember(&pending, SIGXFSZ) == 1;
+    pthread_sigmask(SIG_BLOCK, &signal_, &old_mask_);
   }
   ~NoFileSizeSignal() {
-    // It comes to the thread that wrote, and waits: taken off before it is let in.
+    // The signal is pending in the thread that wrote: consume it before unblocking.
     const timespec now = {};
-    if (!pending_before_) sigtimedwait(&signal_, nullptr, &now);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    if (!was_pending_) sigtimedwait(&signal_, nullptr, &now);
+    pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
   }
   NoFileSizeSignal(const NoFileSizeSignal&) = delete;
   NoFileSizeSignal& operator=(const NoFileSizeSignal&) = delete;
 
  private:
-  sigset_t signal_ = {}, before_ = {};
-  bool pending_before_ = false;
+  sigset_t signal_ = {}, old_mask_ = {};
+  bool was_pending_ = false;
 };
 
 }  // namespace ggufc

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
 
-// A section counts itself before it looks at `ending`, the handler sets `ending` before it looks at the count:
-// at least one of them sees the other (sequentially consistent, the default).
+// A section increments `sections` before it reads `ending`; the handler sets `ending` before it reads `sections`. With
+// sequential consistency (the default) at least one of them sees the other.
 std::atomic<int> sections{0};
 std::atomic<bool> ending{false};
 std::atomic<pid_t> child_group{0};
@@ -28,11 +28,11 @@ sigset_t SignalSet() {
 
 }  // namespace
 
-// The list only grows: entries are taken again, never freed.
+// The list only grows: free entries are reused, never deleted.
 struct RemovedOnSignal::Entry {
   enum State : int { kFree, kTaken, kListed };
   std::atomic<int> state{kTaken};
-  std::string path;  // as it is while the entry is listed
+  std::string path;  // does not change while the entry is listed
   pid_t process = 0;
   Entry* next = nullptr;
 
@@ -44,7 +44,7 @@ std::atomic<RemovedOnSignal::Entry*> RemovedOnSignal::Entry::first{nullptr};
 void RemovedOnSignal::RemoveAll() {
   const pid_t process = getpid();
   for (Entry* entry = Entry::first.load(std::memory_order_acquire); entry != nullptr; entry = entry->next) {
-    // After fork the parent's files are on the child's list too.
+    // After fork() the child's list contains the parent's files too.
     if (entry->state.load(std::memory_order_acquire) == Entry::kListed && entry->process == process) {
       unlink(entry->path.c_str());
     }
@@ -55,8 +55,8 @@ namespace {
 
 constexpr timespec kMillisecond = {.tv_sec = 0, .tv_nsec = 1'000'000};
 
-// Async-signal-safe. Waits until all of the group are gone, so that none of them makes another file. A compiler removes its
-// own temporary files when it is asked to end.
+// Async-signal-safe. Waits until all processes of the group have ended, so that none of them creates another file.
+// SIGTERM comes first because a compiler then removes its own temporary files.
 void EndChildGroup() {
   const pid_t group = child_group.load();
   if (group == 0) return;
@@ -70,9 +70,9 @@ void EndChildGroup() {
   }
 }
 
-// Async-signal-safe, and not within a section of this thread.
-void End(int signal) {
-  // Where a second signal comes in another thread, the first one's handler goes on alone.
+// The signal handler. Async-signal-safe; never runs within a section of its thread.
+void EndProcess(int signal) {
+  // If another thread handles an earlier signal, that handler ends the process.
   if (ending.exchange(true)) return;
   for (int waited = 0; sections.load() != 0 && waited < kGraceMilliseconds; ++waited) {
     nanosleep(&kMillisecond, nullptr);
@@ -93,7 +93,7 @@ void End(int signal) {
 
 void EndCleanlyOnSignals() {
   struct sigaction action = {};
-  action.sa_handler = End;
+  action.sa_handler = EndProcess;
   action.sa_mask = SignalSet();
   action.sa_flags = SA_RESTART;
   for (const int signal : kSignals) {
@@ -109,7 +109,7 @@ void SetGroupEndedOnSignal(pid_t group) { child_group.store(group); }
 
 Uninterrupted::Uninterrupted() {
   const sigset_t set = SignalSet();
-  pthread_sigmask(SIG_BLOCK, &set, &before_);
+  pthread_sigmask(SIG_BLOCK, &set, &old_mask_);
   sections.fetch_add(1);
   if (!ending.load()) return;
   sections.fetch_sub(1);
@@ -118,10 +118,10 @@ Uninterrupted::Uninterrupted() {
 
 Uninterrupted::~Uninterrupted() {
   sections.fetch_sub(1);
-  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
 }
 
-bool Uninterrupted::SignalWaits() {
+bool Uninterrupted::SignalPending() {
   if (ending.load()) return true;
   sigset_t pending;
   if (sigpending(&pending) != 0) return false;

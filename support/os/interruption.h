@@ -1,14 +1,12 @@
-// What SIGINT, SIGTERM and SIGHUP leave behind: no temporary file, and output whose last line is whole.
+// Clean ends on SIGINT, SIGTERM and SIGHUP: no temporary file is left, and the last line of the output is complete.
 //
-// Work that must not be cut in the middle is a section (Uninterrupted): its thread does not take the signals, and
-// the handler, in whichever thread it runs, first lets no new section begin, then waits until the open ones have
-// ended, removes the files on the list, and ends the process by the same signal, so that a shell sees it die of
-// it. Sections are short: the system calls around a file's creation, a line that goes to a pipe. Where one takes
-// longer than kGraceMilliseconds, a reader that does not read or a file system that does not answer, the process
-// ends all the same.
+// Work that must not be interrupted is a section (Uninterrupted), whose thread blocks the signals. The handler, in
+// whichever thread it runs, blocks new sections, waits for open ones, removes the listed files, and ends the process by
+// the same signal, so that a shell sees the cause. Sections are short: the system calls around a file's creation, a
+// line written to a pipe. The handler waits kGraceMilliseconds at most, because a reader or a file system may hang.
 //
-// The list of files and the number of sections are global because a signal handler can reach nothing else. They
-// are kept whether or not a handler is there: installing one is for main(), never for a library.
+// The list of files and the count of sections are global: a signal handler can reach nothing else. They are kept even
+// without a handler, because only main() installs one, never a library.
 #pragma once
 
 #include <sys/types.h>
@@ -20,11 +18,12 @@ namespace ggufc {
 
 inline constexpr int kGraceMilliseconds = 1000;
 
-// Takes over SIGINT, SIGTERM and SIGHUP, except those that the process was started with ignored (nohup). Ignores
-// SIGPIPE and SIGXFSZ: a closed pipe and a file beyond the limit become errors of write(). Once, in main().
+// Installs the handler for SIGINT, SIGTERM and SIGHUP, except for signals that were ignored at the start (nohup).
+// Ignores SIGPIPE and SIGXFSZ: a closed pipe and an exceeded file size limit become errors of write(). Call it once, in
+// main().
 void EndCleanlyOnSignals();
 
-// A section. Sections of one thread do not nest. Its thread must not wait in it for another one's section.
+// A section. Sections of one thread do not nest, and a section must not wait for a section of another thread.
 class Uninterrupted {
  public:
   Uninterrupted();
@@ -32,14 +31,14 @@ class Uninterrupted {
   Uninterrupted(const Uninterrupted&) = delete;
   Uninterrupted& operator=(const Uninterrupted&) = delete;
 
-  // Whether one of the signals waits for the end of the section. Sections that wait for something ask.
-  static bool SignalWaits();
+  // Whether a signal waits for the end of the section. Sections that wait for something poll this.
+  static bool SignalPending();
 
  private:
-  sigset_t before_ = {};
+  sigset_t old_mask_ = {};
 };
 
-// A file that a signal removes while this lives. Made and destroyed within sections.
+// A file that the handler removes while this object lives. Construct and destroy it within sections.
 class RemovedOnSignal {
  public:
   RemovedOnSignal() = default;
@@ -48,7 +47,7 @@ class RemovedOnSignal {
   RemovedOnSignal& operator=(RemovedOnSignal&& other) noexcept;
   ~RemovedOnSignal();
 
-  // What the handler does: removes all such files of this process. Async-signal-safe.
+  // Removes all listed files of this process; called by the handler. Async-signal-safe.
   static void RemoveAll();
 
  private:
@@ -56,7 +55,7 @@ class RemovedOnSignal {
   Entry* entry_ = nullptr;
 };
 
-// The process group of a program that we have started, 0: none (subprocess.h). A signal ends it before files are removed.
+// Sets the process group of the running child program (subprocess.h); 0: none. The handler ends it before removing files.
 void SetGroupEndedOnSignal(pid_t group);
 
 }  // namespace ggufc

@@ -12,7 +12,7 @@ namespace ggufc {
 
 FileIdentity IdentityOf(const struct stat& info) {
   const auto nanoseconds = [](const timespec& time) {
-    // Modulo 2^64: times after 2262 are no reason to overflow, and only compared.
+    // Modulo 2^64, because times after 2262 overflow int64; the values are only compared.
     return static_cast<int64_t>(static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 +
                                 static_cast<uint64_t>(time.tv_nsec));
   };
@@ -26,7 +26,7 @@ FileIdentity IdentityOf(const struct stat& info) {
 }
 
 Result<MappedFile> MappedFile::Open(const std::string& path) {
-  // Without O_NONBLOCK a pipe would be waited for; regular files do not mind it.
+  // O_NONBLOCK: opening a pipe must not wait for a writer. It has no effect on regular files.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return Err(ErrorKind::kIo, "{}: cannot open: {}", path, std::strerror(errno));
   struct stat info = {};

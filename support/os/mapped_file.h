@@ -12,13 +12,13 @@
 
 namespace ggufc {
 
-// Which file it is, and in what state: while the clock is not set back, equal identities mean equal contents.
+// Identifies a file and its state. Equal identities mean equal contents, unless the clock was set back.
 struct FileIdentity {
   uint64_t device = 0;
   uint64_t inode = 0;
   uint64_t bytes = 0;
-  int64_t modified = 0;  // nanoseconds since 1970, of the contents
-  int64_t changed = 0;   // the same of contents or attributes, which no program can set
+  int64_t modified = 0;  // last change of the contents, nanoseconds since 1970
+  int64_t changed = 0;   // last change of contents or attributes; programs cannot set it
   uint32_t owner = 0;
   uint32_t mode = 0;  // permissions
 
@@ -28,7 +28,7 @@ FileIdentity IdentityOf(const struct stat& info);
 
 class MappedFile {
  public:
-  // Errors name the path and say what the system said; a directory or an empty file is an error too.
+  // Errors name the path and the system's message. A directory or an empty file is an error too.
   static Result<MappedFile> Open(const std::string& path);
 
   MappedFile() = default;
@@ -38,8 +38,8 @@ class MappedFile {
 
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
-  const FileIdentity& identity() const { return identity_; }  // when it was opened
-  // Lets the system take back the pages that lie wholly within `part` of bytes(). They are read again when touched.
+  const FileIdentity& identity() const { return identity_; }  // at Open
+  // Lets the system reclaim the pages that lie wholly within `part` of bytes(). They are read again on access.
   void Release(std::span<const uint8_t> part) const;
 
  private:

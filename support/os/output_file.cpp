@@ -21,10 +21,10 @@ namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 18;
 
-// What poll() promises: this much can be written at once without waiting (on Linux, one page of the pipe).
+// After poll() reports POLLOUT, this many bytes can be written without waiting (on Linux, one page of the pipe).
 constexpr size_t kPieceBytes = PIPE_BUF;
 
-// A link's file, so that the link stays one.
+// The file that a link points to, so that writing keeps the link.
 std::string ResolveLinks(const std::string& path) {
   char* const real = realpath(path.c_str(), nullptr);
   if (real == nullptr) return path;
@@ -33,8 +33,8 @@ std::string ResolveLinks(const std::string& path) {
   return resolved;
 }
 
-// How many bytes go to a pipe before a signal may come: as many lines as fit a piece, or a single longer one.
-size_t WholeLines(std::string_view bytes) {
+// Bytes to write to a pipe before a signal may end the program: as many lines as fit a piece, or one longer line.
+size_t WholeLineBytes(std::string_view bytes) {
   size_t end = bytes.substr(0, kPieceBytes).rfind('\n');
   if (end == std::string_view::npos) end = bytes.find('\n');
   return end == std::string_view::npos ? bytes.size() : end + 1;
@@ -48,7 +48,9 @@ Status CheckNotAnInput(const std::string& output, const std::vector<std::string>
   for (const std::string& input : inputs) {
     if (stat(input.c_str(), &source) == 0 && source.st_dev == target.st_dev &&
         source.st_ino == target.st_ino) {
-      return Err("{}: is the input {} too, whose place the output would take", output, input);
+      return Err(
+          "{}: the output is the same file as the input {} and would replace it; choose another output",
+          output, input);
     }
   }
   return {};
@@ -70,7 +72,7 @@ Result<OutputFile> OutputFile::Create(const std::string& path, const OutputFileO
     file.may_block_ = fstat(file.fd_, &info) != 0 || !S_ISREG(info.st_mode);
     return file;
   }
-  file.owned_ = true;
+  file.owns_fd_ = true;
   file.target_ = path;
   bool exists = false;
   if (stat(path.c_str(), &info) == 0) {
@@ -88,29 +90,30 @@ Result<OutputFile> OutputFile::Create(const std::string& path, const OutputFileO
     return Err(ErrorKind::kIo, "{}: cannot create: {}", path, std::strerror(errno));
   }
   RETURN_IF_ERROR(file.CreateTemporary(path, exists ? info.st_mode & 0777 : options.permissions));
-  // Against the umask.
-  if (exists && fchmod(file.fd_, info.st_mode & 0777) != 0) RETURN_IF_ERROR(file.Wrong(errno));
+  // open() applied the umask; an existing file keeps its permissions.
+  if (exists && fchmod(file.fd_, info.st_mode & 0777) != 0) RETURN_IF_ERROR(file.WriteError(errno));
   return file;
 }
 
 Status OutputFile::CreateTemporary(const std::string& path, unsigned permissions) {
   const size_t slash = target_.rfind('/');
   const size_t name = slash == std::string::npos ? 0 : slash + 1;
-  // Room for what is appended, where the name is as long as names may be.
+  // Cut a name near NAME_MAX so that the suffix fits.
   const std::string start = target_.substr(0, name + std::min<size_t>(target_.size() - name, NAME_MAX - 40));
   int error = 0;
   for (int attempt = 0; attempt < 100; ++attempt) {
     const std::string temporary = fmt::format("{}.{}-{}.tmp", start, getpid(), attempt);
     const Uninterrupted section;
-    // Before it is there: listing takes memory, and the thread that the handler has stopped may hold the lock on that.
-    listed_ = RemovedOnSignal(temporary);
+    // List the file before it exists. Listing allocates, so it happens in the section: a signal handler must not interrupt
+    // a thread that holds the allocator's lock.
+    removed_on_signal_ = RemovedOnSignal(temporary);
     fd_ = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions);
     if (fd_ >= 0) {
       temporary_ = temporary;
       return {};
     }
     error = errno;
-    listed_ = {};
+    removed_on_signal_ = {};
     if (error != EEXIST) break;
   }
   return Err(ErrorKind::kIo, "{}: cannot create: {}", path, std::strerror(error));
@@ -120,22 +123,22 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
     : name_(std::move(other.name_)),
       target_(std::move(other.target_)),
       temporary_(std::exchange(other.temporary_, {})),
-      listed_(std::move(other.listed_)),
+      removed_on_signal_(std::move(other.removed_on_signal_)),
       fd_(std::exchange(other.fd_, -1)),
-      owned_(std::exchange(other.owned_, false)),
+      owns_fd_(std::exchange(other.owns_fd_, false)),
       may_block_(other.may_block_),
       written_(other.written_),
       buffer_(std::move(other.buffer_)) {}
 
 OutputFile::~OutputFile() {
-  if (owned_ && fd_ >= 0) close(fd_);
+  if (owns_fd_ && fd_ >= 0) close(fd_);
   if (temporary_.empty()) return;
   const Uninterrupted section;
   unlink(temporary_.c_str());
-  listed_ = {};
+  removed_on_signal_ = {};
 }
 
-Status OutputFile::Wrong(int error) const {
+Status OutputFile::WriteError(int error) const {
   return Err(ErrorKind::kIo, "{}: cannot write: {}", name_, std::strerror(error));
 }
 
@@ -143,7 +146,7 @@ Status OutputFile::WriteToFile(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = write(fd_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Wrong(errno);
+    if (count < 0) return WriteError(errno);
     bytes.remove_prefix(static_cast<size_t>(count));
     written_ += static_cast<size_t>(count);
   }
@@ -156,10 +159,10 @@ Status OutputFile::WriteToStream(std::string_view bytes) {
     return WriteToFile(bytes);
   }
   while (!bytes.empty()) {
-    // Between two lines a signal is welcome.
+    // Outside a section: a signal may end the program between two lines.
     pollfd ready = {.fd = fd_, .events = POLLOUT, .revents = 0};
-    if (poll(&ready, 1, -1) < 0 && errno != EINTR) return Wrong(errno);
-    const size_t count = WholeLines(bytes);
+    if (poll(&ready, 1, -1) < 0 && errno != EINTR) return WriteError(errno);
+    const size_t count = WholeLineBytes(bytes);
     RETURN_IF_ERROR(WriteLines(bytes.substr(0, count)));
     bytes.remove_prefix(count);
   }
@@ -168,23 +171,24 @@ Status OutputFile::WriteToStream(std::string_view bytes) {
 
 Status OutputFile::WriteLines(std::string_view bytes) {
   using Clock = std::chrono::steady_clock;
-  constexpr int kLookMilliseconds = 20;  // how often a section that waits looks for a signal
+  constexpr int kPollMilliseconds = 20;  // interval at which a waiting section checks for a signal
   while (!bytes.empty()) {
     const Uninterrupted section;
-    Clock::time_point stalled = Clock::now();
+    Clock::time_point last_progress = Clock::now();
     while (!bytes.empty()) {
       pollfd ready = {.fd = fd_, .events = POLLOUT, .revents = 0};
-      const int events = poll(&ready, 1, kLookMilliseconds);
-      if (events < 0 && errno != EINTR) return Wrong(errno);
+      const int events = poll(&ready, 1, kPollMilliseconds);
+      if (events < 0 && errno != EINTR) return WriteError(errno);
       if (events <= 0) {
-        const bool long_enough = Clock::now() - stalled > std::chrono::milliseconds(kGraceMilliseconds);
-        if (long_enough && Uninterrupted::SignalWaits()) break;  // out of the section, which lets it in
+        const bool stalled = Clock::now() - last_progress > std::chrono::milliseconds(kGraceMilliseconds);
+        if (stalled && Uninterrupted::SignalPending())
+          break;  // leaves the section, which delivers the signal
         continue;
       }
       const ssize_t count = write(fd_, bytes.data(), std::min(bytes.size(), kPieceBytes));
-      if (count < 0 && errno != EINTR && errno != EAGAIN) return Wrong(errno);
+      if (count < 0 && errno != EINTR && errno != EAGAIN) return WriteError(errno);
       if (count > 0) bytes.remove_prefix(static_cast<size_t>(count));
-      stalled = Clock::now();
+      last_progress = Clock::now();
     }
   }
   return {};
@@ -193,8 +197,8 @@ Status OutputFile::WriteLines(std::string_view bytes) {
 Status OutputFile::Write(std::string_view bytes) {
   buffer_ += bytes;
   if (!seekable()) return buffer_.size() < kBufferBytes ? Status() : Flush();
-  // In huge pages, each from its start on: so large are the file's pages in the page cache then (on file systems with large
-  // folios), and mapping 117 MB of weights takes 58 faults.
+  // Write whole huge pages, aligned in the file. On file systems with large folios the page cache then holds the file in
+  // huge pages, and mapping 117 MB of weights takes 58 page faults.
   if (buffer_.size() < kHugePage) return {};
   const size_t count = buffer_.size() - (written_ + buffer_.size()) % kHugePage;
   RETURN_IF_ERROR(WriteToFile(std::string_view(buffer_).substr(0, count)));
@@ -207,7 +211,7 @@ Status OutputFile::WriteAt(int64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = pwrite(fd_, bytes.data(), bytes.size(), offset);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Wrong(errno);
+    if (count < 0) return WriteError(errno);
     bytes.remove_prefix(static_cast<size_t>(count));
     offset += count;
   }
@@ -222,12 +226,12 @@ Status OutputFile::Flush() {
 
 Status OutputFile::Finish() {
   RETURN_IF_ERROR(Flush());
-  if (owned_ && close(std::exchange(fd_, -1)) != 0) return Wrong(errno);
+  if (owns_fd_ && close(std::exchange(fd_, -1)) != 0) return WriteError(errno);
   if (!temporary_.empty()) {
     const Uninterrupted section;
-    if (rename(temporary_.c_str(), target_.c_str()) != 0) return Wrong(errno);
+    if (rename(temporary_.c_str(), target_.c_str()) != 0) return WriteError(errno);
     temporary_.clear();
-    listed_ = {};
+    removed_on_signal_ = {};
   }
   return {};
 }
@@ -240,7 +244,7 @@ Status WriteToStdout(std::string_view text) {
 
 void OpenStandardStreams() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    // The lowest free number is taken, which is this one. The wrong way round, so that its use is an error.
+    // open() takes the lowest free number, which is this one. The access mode is reversed, so that using it fails.
     if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
 }

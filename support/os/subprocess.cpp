@@ -21,12 +21,12 @@ Result<int> RunProgram(const std::vector<std::string>& command) {
 
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  sigset_t none, usual;
+  sigset_t none, defaults;
   sigemptyset(&none);
-  sigemptyset(&usual);
-  for (const int ignored_by_us : {SIGPIPE, SIGXFSZ}) sigaddset(&usual, ignored_by_us);
+  sigemptyset(&defaults);
+  for (const int ignored : {SIGPIPE, SIGXFSZ}) sigaddset(&defaults, ignored);
   posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &usual);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                            POSIX_SPAWN_SETPGROUP));
@@ -40,14 +40,14 @@ Result<int> RunProgram(const std::vector<std::string>& command) {
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return Err(ErrorKind::kIo, "cannot run '{}': {}", command[0], std::strerror(error));
 
-  // First until it has ended, and its number is still its own.
+  // WNOWAIT keeps the process id reserved until the group is no longer registered.
   siginfo_t info = {};
   while (waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
   SetGroupEndedOnSignal(0);
   int status = 0;
   if (waitpid(child, &status, 0) != child) {
-    return Err(ErrorKind::kIo, "'{}': {}", command[0], std::strerror(errno));
+    return Err(ErrorKind::kIo, "cannot wait for '{}': {}", command[0], std::strerror(errno));
   }
   return status;
 }

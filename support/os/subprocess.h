@@ -8,10 +8,10 @@
 
 namespace ggufc {
 
-// `command`: the program, looked for in PATH, and its arguments. It has our standard streams and environment, the signals
-// as a shell would give them, and a process group of its own, which a signal that ends us (interruption.h) ends first: it
-// must not go on writing files that we have removed. One at a time in a process. Returns its wait status; the error says
-// why it could not be started.
+// `command`: the program, searched in PATH, and its arguments. The program inherits standard streams and environment,
+// has default signal handling, and gets its own process group. The signal handler (interruption.h) ends that group
+// first, so that the program does not go on writing files that were removed. At most one program at a time per process.
+// Returns the wait status; an error says why the program could not be started.
 Result<int> RunProgram(const std::vector<std::string>& command);
 
 }  // namespace ggufc

@@ -250,7 +250,7 @@ TEST_F(Embed, AnOutputDoesNotTakeTheInputsPlace) {
     const Outcome outcome = RunGgufc(arguments);
     EXPECT_EQ(outcome.status, reads_only ? 0 : 1) << arguments[0] << outcome.err;
     if (!reads_only) {
-      EXPECT_THAT(outcome.err, HasSubstr("whose place the output would take"));
+      EXPECT_THAT(outcome.err, HasSubstr("and would replace it; choose another output"));
     }
   }
   EXPECT_EQ(ReadFile(File("m.weights")), model);

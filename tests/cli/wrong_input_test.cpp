@@ -118,7 +118,7 @@ TEST_F(WrongInput, Documents) {
   ExpectEmbed(1, {"", "--prompt", "query"}, "ggufc: text 1: the text is empty");
   ExpectEmbed(1, {"--ids", "2,640,1"},
               "ggufc: --ids list 1: token 1: id 640 is not in the vocabulary of 640");
-  ExpectEmbed(1, {"text", "--dims", "129"}, model_ + ": 129 dimensions are asked for (1 to 128 are there)");
+  ExpectEmbed(1, {"text", "--dims", "129"}, model_ + ": 129 dimensions are requested (1 to 128 are allowed)");
 }
 
 TEST_F(WrongInput, OverlongDocument) {

@@ -16,14 +16,14 @@ using ::testing::ElementsAre;
 class ControlTest : public ::testing::TestWithParam<Variant> {};
 
 TEST_P(ControlTest, LoopsCarryValues) {
-  // in: lo, hi (index). out: the number of turns, the sum of i and, of i from the turn before, the last.
+  // in: lo, hi (index). out: the number of iterations, the sum of i, and two values that swap in each iteration.
   const ir::Module module = KernelModule([](Builder& b, const KernelParams& p) {
     const ValueId lo = b.Load(ir::IndexType(), p.in, b.Index(0)),
                   hi = b.Load(ir::IndexType(), p.in, b.Index(8));
     const auto results =
         b.For(lo, hi, 3, {b.Index(0), b.Index(0), b.Index(-1), b.Index(-2)},
               [&](ValueId i, const std::vector<ValueId>& c) {
-                // The last two swap places: both phis must read the old values.
+                // The last two are swapped: both phis must read the old values.
                 return std::vector<ValueId>{b.Add(c[0], b.Index(1)), b.Add(c[1], i), c[3], c[2]};
               });
     for (size_t k = 0; k < results.size(); ++k)
@@ -41,7 +41,7 @@ TEST_P(ControlTest, LoopsCarryValues) {
 }
 
 TEST_P(ControlTest, NestedLoopsWithBranches) {
-  // Counts i, j with (i * j) odd by one path, and by switch on j % 3 by another.
+  // An if counts the pairs (i, j) whose product is odd; a switch counts by j % 3.
   const ir::Module module = KernelModule([](Builder& b, const KernelParams& p) {
     b.For(p.r0, p.r1, 1, [&](ValueId i) {
       b.For(b.Index(0), i, 1, [&](ValueId j) {
@@ -73,8 +73,8 @@ TEST_P(ControlTest, NestedLoopsWithBranches) {
   EXPECT_THAT(out, ::testing::ElementsAreArray(expected));
 }
 
-TEST_P(ControlTest, ManyCasesUseATable) {
-  // As for the heights of a tile. LLVM makes a jump table of them.
+TEST_P(ControlTest, SwitchWithManyCases) {
+  // Like the switch over tile heights. LLVM makes a jump table of it.
   const ir::Module module = KernelModule([](Builder& b, const KernelParams& p) {
     b.Switch(b.Load(ir::IndexType(), p.in, b.Index(0)), 12, [&](int64_t n) {
       for (int64_t i = 0; i < n; ++i)
@@ -87,7 +87,7 @@ TEST_P(ControlTest, ManyCasesUseATable) {
     std::vector<int64_t> in(32), out(128, -1);
     in[0] = n;
     code.RunKernel("k", {in.data(), out.data()}, 1);
-    EXPECT_EQ(out[0], n >= 1 && n <= 12 ? n * 7 : -1) << "a selector out of range runs nothing";
+    EXPECT_EQ(out[0], n >= 1 && n <= 12 ? n * 7 : -1) << "a selector out of range runs no case";
   }
 }
 
@@ -102,7 +102,7 @@ TEST_P(ControlTest, CallsPassEveryKindOfParameter) {
                          m.Store(v[2], v[0], m.Index(4));
                          m.Store(v[3], v[0], m.Index(8));
                        });
-      // Nine parameters: the last ones go over the stack.
+      // Nine parameters, so the last ones are passed on the stack.
       outer = AddMicro(b.module(), "outer.9",
                        {PtrType(), IndexType(), IndexType(), IndexType(), IndexType(), IndexType(),
                         IndexType(), IndexType(), F32Type()},
@@ -133,7 +133,7 @@ TEST_P(ControlTest, CallsPassEveryKindOfParameter) {
   }
 }
 
-TEST_P(ControlTest, KernelsGetTheirRange) {
+TEST_P(ControlTest, KernelsReceiveTheirRange) {
   const ir::Module module = KernelModule([](Builder& b, const KernelParams& p) {
     const ValueId range[] = {p.r0, p.r1, p.c0, p.c1};
     for (int i = 0; i < 4; ++i) b.Store(range[i], p.out, b.Index(i * 8));

@@ -1,4 +1,4 @@
-// The float ops that some targets emulate: fma against the C library's, f16 and bf16 for every bit pattern.
+// The float ops that some targets emulate: fma against the C library, f16 and bf16 conversion for all bit patterns.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ constexpr uint32_t kSeed = 41;
 
 class FloatTest : public ::testing::TestWithParam<Variant> {};
 
-// out[i] = a[i] * b[i] + c[i], 16 lanes a row: a, b, c side by side.
+// out[i] = a[i] * b[i] + c[i], 16 lanes per row; a row of the input holds a, b and c side by side.
 Code FmaKernel(const Variant& variant, bool scalar) {
   return Code(KernelModule([&](Builder& b, const KernelParams& p) {
                 b.For(p.r0, p.r1, 1, [&](ValueId row) {
@@ -61,9 +61,9 @@ void ExpectFma(const Code& code, const std::vector<Triple>& triples, const std::
   }
 }
 
-// A float whose exponent is near `exponent` and whose mantissa has few set bits at either end: products and
-// sums of these fall on and next to the midpoints between two floats.
-float Adversarial(std::mt19937& random, int exponent) {
+// A float whose exponent is near `exponent` and whose mantissa has few set (or few clear) bits at its ends. Products and
+// sums of such floats are often midpoints between two floats or next to one.
+float NearTie(std::mt19937& random, int exponent) {
   uint32_t mantissa = 0;
   for (int i = static_cast<int>(random() % 3); i >= 0; --i) {
     mantissa ^= uint32_t{1} << (random() % 2 == 0 ? random() % 4 : 22 - random() % 12);
@@ -86,20 +86,20 @@ TEST_P(FloatTest, FmaRoundsOnce) {
   ExpectFma(code, triples, "random bits");
   for (Triple& t : triples) {
     const int ea = static_cast<int>(random() % 60) - 30, eb = static_cast<int>(random() % 60) - 30;
-    // The addend from far above the product to far below it.
-    t = {Adversarial(random, ea), Adversarial(random, eb),
-         Adversarial(random, ea + eb + static_cast<int>(random() % 80) - 54)};
+    // The magnitude of c ranges from far above the product's to far below.
+    t = {NearTie(random, ea), NearTie(random, eb),
+         NearTie(random, ea + eb + static_cast<int>(random() % 80) - 54)};
   }
   ExpectFma(code, triples, "near ties");
   for (Triple& t : triples) {
     const int ea = -static_cast<int>(random() % 127), sum = -static_cast<int>(random() % 60) - 110;
-    t = {Adversarial(random, ea), Adversarial(random, sum - ea),
-         Adversarial(random, -150 + static_cast<int>(random() % 60))};
+    t = {NearTie(random, ea), NearTie(random, sum - ea),
+         NearTie(random, -150 + static_cast<int>(random() % 60))};
   }
   ExpectFma(code, triples, "subnormal results");
   for (Triple& t : triples) {
-    // c = -(a b) rounded, or its neighbour: all but the product's low half cancels.
-    const float a = Adversarial(random, 3), b = Adversarial(random, -5);
+    // c is -(a b) rounded, or a neighbour of it: only the low half of the product remains.
+    const float a = NearTie(random, 3), b = NearTie(random, -5);
     t = {a, b,
          std::bit_cast<float>(std::bit_cast<uint32_t>(-(a * b)) + static_cast<uint32_t>(random() % 3) - 1)};
   }
@@ -146,7 +146,7 @@ TEST_P(FloatTest, FmaOfSpecialValues) {
   }
 }
 
-// All 65,536 halves through `convert` to f32.
+// `convert` to f32 of all 65,536 bit patterns of a 16-bit float type.
 std::vector<uint32_t> ConvertAll(const Variant& variant, Scalar from, int lanes) {
   const Code code(KernelModule([&](Builder& b, const KernelParams& p) {
                     b.For(p.r0, p.r1, 1, [&](ValueId row) {
@@ -163,7 +163,7 @@ std::vector<uint32_t> ConvertAll(const Variant& variant, Scalar from, int lanes)
   return out;
 }
 
-// IEEE binary16 by its definition.
+// The value of an f16 by the definition of IEEE binary16.
 float HalfValue(uint32_t bits) {
   const uint32_t exponent = bits >> 10 & 31, mantissa = bits & 1023;
   const float sign = bits >> 15 ? -1.0f : 1.0f;
@@ -178,7 +178,7 @@ TEST_P(FloatTest, EveryHalf) {
     for (uint32_t i = 0; i < out.size(); ++i) {
       const float expected = HalfValue(i);
       if (std::isnan(expected)) {
-        // Quiet, with sign and payload kept, as vcvtph2ps makes it.
+        // A quiet NaN with the same sign and payload, as from vcvtph2ps.
         ASSERT_EQ(out[i], (i & 0x8000) << 16 | 0x7fc00000 | (i & 1023) << 13) << i << " x" << lanes;
       } else {
         ASSERT_EQ(out[i], std::bit_cast<uint32_t>(expected)) << i << " x" << lanes;

@@ -31,7 +31,7 @@ std::vector<uint8_t> SinkInput() {
   return bytes;
 }
 
-// forward calls the kernel once: `in` is a weight, `out` the result, a row a sequence of one token.
+// Replaces forward by one call of the kernel: `in` is a weight, `out` the output, and each row a sequence of one token.
 ir::Module WithForward(ir::Module module) {
   const ir::FunctionId kernel = *module.FindFunction("k");
   ir::Weight data;
@@ -69,7 +69,7 @@ TEST_P(InterpreterTest, EveryOp) {
     const auto want = static_cast<float>(expected->values[i]);
     ASSERT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(want))
         << "seed " << kSeed << ", row " << i / columns << ", result " << i % columns / 16 << ", lane "
-        << i % 16 << ": " << out[i] << ", the interpreter has " << want;
+        << i % 16 << ": " << out[i] << ", the interpreter gives " << want;
   }
 }
 

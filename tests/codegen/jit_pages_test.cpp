@@ -1,4 +1,4 @@
-// Memory of loaded code is never writable and executable at once: not when it is there, and at no moment before.
+// Memory of loaded code is never writable and executable at the same time, neither during loading nor after.
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -58,7 +58,7 @@ std::vector<uint8_t> SmallObject() {
 
 using Kernel = void (*)(void* const* args, void* scratch, int64_t r0, int64_t r1, int64_t c0, int64_t c1);
 
-// What the small kernel stores; 0 where it does not get that far.
+// The value that the small kernel stores; 0 if loading fails.
 float LoadAndRun(const std::vector<uint8_t>& object) {
   const auto code = codegen::LoadedCode::Load(object);
   if (!code) return 0;
@@ -87,7 +87,7 @@ TEST(JitPagesTest, LoadedCodeIsExecutableAndNotWritable) {
   EXPECT_TRUE(found);
 }
 
-// From here on this process dies of every call that asks for memory both writable and executable.
+// Installs a filter that kills this process on every call that asks for writable and executable memory.
 bool ForbidWritableCode() {
   constexpr auto kProtection = static_cast<uint32_t>(offsetof(seccomp_data, args) + 2 * sizeof(uint64_t));
   constexpr uint32_t kBoth = PROT_WRITE | PROT_EXEC;
@@ -111,9 +111,9 @@ bool ForbidWritableCode() {
 
 constexpr int kNoFilter = 3;
 
-// The wait status of a child that forbids itself writable code and then does `work`, whose value is its exit status.
+// The wait status of a child that installs the filter and then runs `work`, whose value is its exit status.
 template <typename Work>
-int InForbiddingChild(Work work) {
+int RunInFilteredChild(Work work) {
   const pid_t child = fork();
   if (child == 0) _exit(ForbidWritableCode() ? work() : kNoFilter);
   int status = -1;
@@ -123,12 +123,13 @@ int InForbiddingChild(Work work) {
 
 TEST(JitPagesTest, NoCallAsksForWritableCode) {
   const std::vector<uint8_t> object = SmallObject();
-  const int loaded = InForbiddingChild([&] { return LoadAndRun(object) == 42 ? 0 : 1; });
-  if (WIFEXITED(loaded) && WEXITSTATUS(loaded) == kNoFilter) GTEST_SKIP() << "no seccomp filters here";
+  const int loaded = RunInFilteredChild([&] { return LoadAndRun(object) == 42 ? 0 : 1; });
+  if (WIFEXITED(loaded) && WEXITSTATUS(loaded) == kNoFilter)
+    GTEST_SKIP() << "this system has no seccomp filters";
   EXPECT_TRUE(WIFEXITED(loaded)) << "signal " << WTERMSIG(loaded);
   EXPECT_EQ(WEXITSTATUS(loaded), 0);
-  // The filter does what it is for.
-  const int both = InForbiddingChild([] {
+  // The filter works.
+  const int both = RunInFilteredChild([] {
     void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC) == 0 ? 0 : 1;
   });

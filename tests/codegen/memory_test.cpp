@@ -1,4 +1,4 @@
-// Loads and stores touch the bytes they name and no others; scratch, pointers and prefetch.
+// Loads and stores access exactly their bytes; scratch, pointers and prefetch.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ using ir::Scalar;
 using ir::Type;
 using ir::ValueId;
 
-// One page whose neighbours fault.
+// One page between two pages that must not be accessed.
 class GuardedPage {
  public:
   GuardedPage() : size_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
@@ -40,14 +40,14 @@ class GuardedPage {
 
 class MemoryTest : public ::testing::TestWithParam<Variant> {};
 
-// Copies `lanes` lanes from in to out (0: all).
+// Loads `load_lanes` lanes from `in` and stores `store_lanes` lanes to `out` (0: all).
 ir::Module CopyModule(const Type& type, int64_t load_lanes, int64_t store_lanes) {
   return KernelModule([&](Builder& b, const KernelParams& p) {
     b.Store(b.Load(type, p.in, b.Index(0), load_lanes), p.out, b.Index(0), store_lanes);
   });
 }
 
-TEST_P(MemoryTest, LanesAtTheEdgeOfAPage) {
+TEST_P(MemoryTest, PartialAccessAtTheEndOfAPage) {
   const GuardedPage page;
   struct Case {
     Scalar scalar;
@@ -66,12 +66,12 @@ TEST_P(MemoryTest, LanesAtTheEdgeOfAPage) {
       const size_t bytes = static_cast<size_t>(n * size), all = static_cast<size_t>(lanes * size);
       std::vector<uint8_t> data(all), out(all, 0xee);
       std::iota(data.begin(), data.end(), uint8_t{1});
-      // Load from the last bytes of the page: zeros in the other lanes.
+      // Load from the last bytes of the page; the other lanes are zero.
       std::memcpy(page.end() - bytes, data.data(), bytes);
       Code(CopyModule(Type::Vector(scalar, lanes), n, 0), GetParam())
           .RunKernel("k", {page.end() - bytes, out.data()}, 1);
       for (size_t i = 0; i < all; ++i) ASSERT_EQ(out[i], i < bytes ? data[i] : 0) << what << ", byte " << i;
-      // Store to the last bytes of the page, and leave the byte before alone.
+      // Store to the last bytes of the page; the byte before them is unchanged.
       std::memset(page.begin(), 0xee, static_cast<size_t>(page.end() - page.begin()));
       Code(CopyModule(Type::Vector(scalar, lanes), 0, n), GetParam())
           .RunKernel("k", {data.data(), page.end() - bytes}, 1);
@@ -81,7 +81,7 @@ TEST_P(MemoryTest, LanesAtTheEdgeOfAPage) {
   }
 }
 
-TEST_P(MemoryTest, UnalignedEverywhere) {
+TEST_P(MemoryTest, AccessAtAnyAlignment) {
   std::vector<uint8_t> in(256), out(256);
   std::iota(in.begin(), in.end(), uint8_t{0});
   for (const Type& type :
@@ -107,7 +107,7 @@ TEST_P(MemoryTest, ScratchPointersAndPrefetch) {
     b.Emit(ir::OpKind::kPrefetch, {p.in, b.Index(1 << 20)});  // far outside: a prefetch never faults
     b.Store(b.Load(ir::F32x16(), p.in, b.Index(0)), first, b.Index(0));
     b.Store(b.Load(ir::F32x16(), p.in, b.Index(64)), second, b.Index(0));
-    // scratch + 4096 is both `second` and the kernel's own parameter moved there.
+    // `moved`, the kernel's scratch parameter plus 5000 - 904 = 4096, is the same address as `second`.
     const ValueId moved = b.PtrAdd(b.PtrAdd(p.scratch, b.Index(5000)), b.Index(-904));
     const ValueId sum =
         b.Add(b.Load(ir::F32x16(), first, b.Index(0)), b.Load(ir::F32x16(), moved, b.Index(0)));

@@ -1,5 +1,4 @@
-// The inner loops that the model's speed hangs on: the instructions one would write by hand, and no stack
-// traffic.
+// The inner loops that determine the model's speed: the instructions of hand-written code, and no stack accesses.
 #include <gtest/gtest.h>
 
 #include "asm_check.h"
@@ -18,7 +17,7 @@ std::string Assembly(const ir::Module& module, const char* target) {
   return *text;
 }
 
-// The loop over k of a tile: the first of the innermost loops.
+// The loop over k of a tile, which must be its only innermost loop.
 AsmLoop KLoop(const std::string& assembly) {
   const auto loops = InnermostLoops(assembly, "mk");
   EXPECT_EQ(loops.size(), 1u) << assembly;
@@ -42,7 +41,7 @@ MicroShape Shape(const char* target, ir::Scalar activation, int rows = 0) {
   return shape;
 }
 
-TEST(MicroAsmTest, Avx2MultipliesPairsOf16Bits) {
+TEST(MicroAsmTest, Avx2Uses16BitDots) {
   for (const ir::Scalar activation : {ir::Scalar::kQ16, ir::Scalar::kQ8}) {
     const std::string assembly = Assembly(MicroModule(Shape("avx2", activation)), "avx2");
     const AsmLoop loop = KLoop(assembly);
@@ -55,13 +54,13 @@ TEST(MicroAsmTest, Avx2MultipliesPairsOf16Bits) {
   }
 }
 
-TEST(MicroAsmTest, Avx2MultipliesSevenBits) {
+TEST(MicroAsmTest, Avx2Uses7BitDots) {
   const AsmLoop loop = KLoop(Assembly(MicroModule(Shape("avx2", ir::Scalar::kQ7)), "avx2"));
   EXPECT_EQ(loop.Count({"vpmaddubsw", "%ymm"}), 12) << loop.Text();
   EXPECT_EQ(loop.Count({"vpmaddwd", "%ymm"}), 12) << loop.Text();
   EXPECT_EQ(loop.Count({"vpbroadcastd", "(%r", "%ymm"}), 6) << loop.Text();
   EXPECT_LE(loop.instructions.size(), 51u) << loop.Text();
-  // One accumulator has no register (target.cpp): one load and one store a turn.
+  // With 6 rows one accumulator has no register (target.cpp): one load and one store per iteration.
   EXPECT_LE(loop.stack_accesses, 2) << loop.Text();
   const AsmLoop lower = KLoop(Assembly(MicroModule(Shape("avx2", ir::Scalar::kQ7, 5)), "avx2"));
   EXPECT_EQ(lower.stack_accesses, 0) << lower.Text();
@@ -94,13 +93,13 @@ TEST(MicroAsmTest, Avx512BroadcastsFromMemory) {
   }
 }
 
-TEST(MicroAsmTest, GenericFindsPmaddwd) {
+TEST(MicroAsmTest, GenericUsesPmaddwd) {
   const AsmLoop loop = KLoop(Assembly(MicroModule(Shape("generic", ir::Scalar::kQ16)), "generic"));
   EXPECT_EQ(loop.Count({"pmaddwd"}), 8) << loop.Text();
   EXPECT_EQ(loop.stack_accesses, 0) << loop.Text();
 }
 
-TEST(MicroAsmTest, NoHeightSpills) {
+TEST(MicroAsmTest, NoTileHeightSpills) {
   for (const char* target : {"avx2", "avxvnni", "avx512vnni"}) {
     for (const ir::Scalar activation : {ir::Scalar::kQ16, ir::Scalar::kQ8}) {
       for (int rows = 1; rows <= (*codegen::FindTarget(target))->info.rows; ++rows) {
@@ -111,7 +110,7 @@ TEST(MicroAsmTest, NoHeightSpills) {
   }
 }
 
-TEST(MicroAsmTest, KLoopsBeginWithACacheLine) {
+TEST(MicroAsmTest, KLoopsAreAlignedToCacheLines) {
   for (const char* target : {"generic", "avx2", "avxvnni", "avx512vnni"}) {
     const std::string tile = Assembly(MicroModule(Shape(target, ir::Scalar::kQ16)), target);
     EXPECT_EQ(KLoop(tile).alignment, 6) << target << "\n" << tile;
@@ -150,8 +149,8 @@ TEST(MicroAsmTest, PrefetchCostsOneInstruction) {
   }
 }
 
-// One row-wise loop: the ops of norms and activations as single instructions at full width; only an fma that is made of other
-// instructions is a call.
+// In a row-wise loop each op of norms and activations is one instruction at full vector width. Only an emulated fma is a
+// call.
 TEST(MicroAsmTest, RowOpsAreSingleInstructions) {
   using ir::Builder, ir::OpKind, ir::ValueId;
   struct Case {

@@ -1,4 +1,4 @@
-// Integer and float tiles on every target: one answer, bit for bit, and the one that the formula gives.
+// Integer and float tiles on every target give exactly the bits of the formula.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -60,7 +60,7 @@ void CheckTile(const MicroShape& s, const Variant& variant) {
   }
   for (int64_t block = 0; block < blocks; ++block) {
     for (int64_t column = 0; column < 16; ++column) {
-      // A half with exponent 2^-7 to 2^-4.
+      // An f16 with exponent 2^-7 to 2^-4.
       const auto half = static_cast<uint16_t>((8 + random() % 4) << 10 | random() % 1024);
       Put(w, s.panel_scales_at() + (block * 16 + column) * 2, half);
       w_scale[static_cast<size_t>(block * 16 + column)] =
@@ -107,7 +107,7 @@ TEST_P(MicroRunTest, IntegerTiles) {
 }
 
 TEST_P(MicroRunTest, FloatTiles) {
-  constexpr int64_t kDepth = 100;
+  constexpr int64_t kK = 100;
   for (const ir::Scalar weight : {ir::Scalar::kF32, ir::Scalar::kBF16}) {
     for (const int rows : {1, 6, 12}) {
       std::mt19937 random(kSeed);
@@ -115,20 +115,19 @@ TEST_P(MicroRunTest, FloatTiles) {
         return std::bit_cast<float>(
             std::bit_cast<uint32_t>(static_cast<float>(random() % 2000) * 0.01f - 10.0f) & 0xffff0000u);
       };
-      std::vector<float> a(static_cast<size_t>(rows * kDepth)), w(16 * kDepth),
-          out(static_cast<size_t>(rows * 16));
+      std::vector<float> a(static_cast<size_t>(rows * kK)), w(16 * kK), out(static_cast<size_t>(rows * 16));
       for (float& x : a) x = value() * 1.1f;
       for (float& x : w) x = value();
       std::vector<uint16_t> brain(w.size());
       for (size_t i = 0; i < w.size(); ++i)
         brain[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(w[i]) >> 16);
       void* weights = weight == ir::Scalar::kF32 ? static_cast<void*>(w.data()) : brain.data();
-      Code(FloatMicroModule(rows, kDepth, weight), GetParam())
+      Code(FloatMicroModule(rows, kK, weight), GetParam())
           .RunMicro<void*, void*, void*>("mk", a.data(), weights, out.data());
       for (int64_t i = 0; i < rows * 16; ++i) {
         float expected = 0;
-        for (int64_t k = 0; k < kDepth; ++k) {
-          expected = std::fmaf(a[static_cast<size_t>(i / 16 * kDepth + k)],
+        for (int64_t k = 0; k < kK; ++k) {
+          expected = std::fmaf(a[static_cast<size_t>(i / 16 * kK + k)],
                                w[static_cast<size_t>(k * 16 + i % 16)], expected);
         }
         ASSERT_EQ(std::bit_cast<uint32_t>(out[static_cast<size_t>(i)]), std::bit_cast<uint32_t>(expected))

@@ -1,4 +1,4 @@
-// Objects: self-contained, the same every time, loadable; and what is refused.
+// Objects are self-contained, reproducible and loadable; errors for modules without code.
 #include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -35,7 +35,7 @@ T ReadAt(const std::vector<uint8_t>& bytes, size_t at) {
   return value;
 }
 
-// Named symbols of a relocatable object, from its symbol table.
+// The named symbols in the symbol table of a relocatable object.
 std::vector<Symbol> Symbols(const std::vector<uint8_t>& object) {
   std::vector<Symbol> symbols;
   const auto header = ReadAt<Elf64_Ehdr>(object, 0);
@@ -64,7 +64,7 @@ std::vector<uint8_t> Object(const ir::Module& module, const codegen::Target& tar
   return object ? *object : std::vector<uint8_t>{};
 }
 
-TEST(ObjectTest, NeedsNothingFromOutside) {
+TEST(ObjectTest, HasNoUndefinedSymbols) {
   const ir::Module modules[] = {KitchenSink(), MicroModule({.rows = 12, .sums_in_registers = true}),
                                 FloatMicroModule(6, 64, ir::Scalar::kF16)};
   for (const codegen::Target& target : codegen::Targets()) {
@@ -87,7 +87,7 @@ TEST(ObjectTest, NeedsNothingFromOutside) {
 }
 
 TEST(ObjectTest, FillAndCopyLoopsStayLoops) {
-  // The loops that optimisers like to replace by memset and memcpy.
+  // Loops that optimisers replace by memset and memcpy.
   const ir::Module module = KernelModule([](ir::Builder& b, const KernelParams& p) {
     b.For(p.r0, p.r1, 64, [&](ir::ValueId i) { b.Store(b.F32V(0), p.out, i); });
     b.For(p.r0, p.r1, 64, [&](ir::ValueId i) { b.Store(b.Load(ir::F32x16(), p.in, i), p.out, i); });
@@ -97,14 +97,14 @@ TEST(ObjectTest, FillAndCopyLoopsStayLoops) {
   }
 }
 
-TEST(ObjectTest, IsTheSameEveryTime) {
+TEST(ObjectTest, IsReproducible) {
   const ir::Module module = KitchenSink();
   for (const codegen::Target& target : codegen::Targets()) {
     EXPECT_EQ(Object(module, target), Object(module, target)) << target.name();
   }
 }
 
-TEST(ObjectTest, PrefixesLetTargetsShareAProgram) {
+TEST(ObjectTest, AllFunctionsHaveTheSymbolPrefix) {
   codegen::EmitOptions options;
   options.symbol_prefix = "avx2.";
   const auto symbols = Symbols(Object(KitchenSink(), **codegen::FindTarget("avx2"), options));
@@ -118,7 +118,7 @@ TEST(ObjectTest, LlvmTextKeepsNamesAndHasNoFastMath) {
   const auto text = codegen::PrintLlvm(KitchenSink(), **codegen::FindTarget("avx512vnni"));
   ASSERT_TRUE(text);
   EXPECT_THAT(*text, HasSubstr("define hidden void @k("));
-  EXPECT_THAT(*text, HasSubstr("%total"));  // a name of the IR
+  EXPECT_THAT(*text, HasSubstr("%total"));  // the name of an IR value
   for (const char* flag :
        {" fast ", " reassoc ", " contract ", " nnan ", " ninf ", " nsz ", " arcp ", " afn "}) {
     EXPECT_EQ(text->find(flag), std::string::npos) << flag;
@@ -145,13 +145,13 @@ TEST(ObjectTest, RefusesOtherStages) {
   EXPECT_THAT(object.error().message, HasSubstr("loop stage"));
 }
 
-// What verifies and only the interpreter runs is an error, not an abort.
+// Such a module verifies and runs in the interpreter, so it must be an error, not an abort.
 TEST(ObjectTest, RefusesMicroKernelsWithResults) {
   ir::Module module;
   module.name = "m";
   module.stage = ir::Stage::kLoop;
   ir::Function micro;
-  micro.name = "gives";
+  micro.name = "with_result";
   micro.kind = ir::Function::Kind::kMicro;
   micro.result_types = {ir::F32Type()};
   const ir::FunctionId id = module.AddFunction(std::move(micro));
@@ -159,20 +159,20 @@ TEST(ObjectTest, RefusesMicroKernelsWithResults) {
   b.Return({b.F32(1)});
   const auto object = codegen::EmitObject(module, codegen::Targets().front());
   ASSERT_FALSE(object);
-  EXPECT_THAT(object.error().message, HasSubstr("@gives returns values"));
+  EXPECT_THAT(object.error().message, HasSubstr("@with_result returns values"));
 }
 
-TEST(ObjectTest, RefusesScratchWithoutAPlace) {
+TEST(ObjectTest, RefusesScratchWithoutAnOffset) {
   const ir::Module module = KernelModule([&](ir::Builder& b, const KernelParams& p) {
     b.Store(b.F32V(0), b.Scratch(64, "unplaced"), b.Index(0));
     b.Store(b.F32V(0), p.out, b.Index(0));
   });
   const auto object = codegen::EmitObject(module, codegen::Targets().front());
   ASSERT_FALSE(object);
-  EXPECT_THAT(object.error().message, HasSubstr("scratch without an offset"));
+  EXPECT_THAT(object.error().message, HasSubstr("scratch has no offset"));
 }
 
-TEST(LoadedCodeTest, NamesWhatIsMissing) {
+TEST(LoadedCodeTest, LookupErrorNamesTheSymbol) {
   const auto object = Object(KitchenSink(), codegen::NativeTarget());
   const auto code = codegen::LoadedCode::Load(object);
   ASSERT_TRUE(code);
@@ -181,11 +181,11 @@ TEST(LoadedCodeTest, NamesWhatIsMissing) {
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().message, HasSubstr("no.such.kernel"));
   EXPECT_EQ(missing.error().kind, ErrorKind::kInternal);
-  // Nothing of this process can be reached.
+  // Symbols of this process are not visible.
   EXPECT_FALSE(code->Lookup("malloc"));
 }
 
-TEST(LoadedCodeTest, RefusesWhatIsNoObject) {
+TEST(LoadedCodeTest, RefusesBytesThatAreNotAnObject) {
   const std::vector<uint8_t> garbage(64, 0x5a);
   const auto code = codegen::LoadedCode::Load(garbage);
   ASSERT_FALSE(code);
@@ -193,7 +193,7 @@ TEST(LoadedCodeTest, RefusesWhatIsNoObject) {
   EXPECT_FALSE(codegen::LoadedCode::Load({}));
 }
 
-// No page of the process can be written and executed.
+// No page of the process is writable and executable.
 TEST(LoadedCodeTest, CodeIsNotWritable) {
   const auto code = codegen::LoadedCode::Load(Object(KitchenSink(), codegen::NativeTarget()));
   ASSERT_TRUE(code);
@@ -233,7 +233,7 @@ TEST(LoadedCodeTest, OutlivesTheObjectAndMoves) {
   EXPECT_EQ(out, 42);
 }
 
-TEST(AsmCheckTest, FindsInnermostLoopsAndStackTraffic) {
+TEST(AsmCheckTest, FindsInnermostLoopsAndStackAccesses) {
   const char* text =
       "other:\n\tjmp\tother\n.Lfunc_end0:\n"
       "f:\n\tpushq\t%rbp\n\tmovq\t%rsp, %rbp\n.LBB1_1:\n\txorl\t%eax, %eax\n.LBB1_2:\n\tvmovups\t-32(%rbp), "

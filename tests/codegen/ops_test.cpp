@@ -1,5 +1,4 @@
-// Every loop op, in every form a target gives it, on special and random values: bit for bit what ops.def
-// says.
+// Every loop op on every target, on special and random values, gives exactly the bits of its definition in ops.def.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -53,7 +52,7 @@ std::vector<T> SpecialValues() {
   }
 }
 
-// Half the lanes special values, half random bits.
+// Random data: about half special values, half random bits.
 template <typename T>
 std::vector<T> Data(size_t count, std::mt19937& random) {
   const auto special = SpecialValues<T>();
@@ -73,7 +72,7 @@ std::vector<T> Data(size_t count, std::mt19937& random) {
 template <typename T>
 bool SameBits(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
-    // Which NaN an operation makes is the processor's choice.
+    // The bits of a NaN result depend on the processor.
     if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
   }
   return std::memcmp(&a, &b, sizeof(T)) == 0;
@@ -92,8 +91,8 @@ class OpsTest : public ::testing::TestWithParam<Variant> {
  protected:
   std::mt19937 random_{kSeed};
 
-  // Runs `emit` on `in_lanes` lanes of In (`operands` of them, side by side in memory) per row, and compares
-  // each row's `out_lanes` results with `expect`, which gets pointers to the operands of the row.
+  // Runs the op that `emit` makes on many rows. A row has `operands` operands of `in_lanes` lanes of In, side by side in
+  // memory. Its `out_lanes` results are compared with those of `expect`, which gets pointers to the row's operands.
   template <typename In, typename Out>
   void Check(const std::string& what, int operands, int in_lanes, int out_lanes,
              const std::function<ValueId(Builder&, const std::vector<ValueId>&)>& emit,
@@ -372,7 +371,7 @@ TEST_P(OpsTest, DotU8) {
   const Type u8 = Type::Vector(Scalar::kU8, 64);
   for (const bool seven : {false, true}) {
     const OpKind kind = seven ? OpKind::kDotU8S7 : OpKind::kDotU8S8;
-    // |a| <= 63 where the op asks for it: the upper seven bits, and -64 becomes -63.
+    // dot_u8s7 needs |a| <= 63: take the upper seven bits, with -64 changed to -63.
     auto activation = [seven](int8_t a) { return seven ? std::max(a >> 1, -63) : a; };
     Check<int8_t, int32_t>(
         ir::Info(kind).name, 3, 64, 16,

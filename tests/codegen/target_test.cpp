@@ -15,7 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TEST(TargetTest, TableIsOrderedAndNamed) {
+TEST(TargetTest, TableHasItsTargetsInOrder) {
   std::vector<std::string_view> names;
   for (const Target& target : Targets()) names.push_back(target.name());
   EXPECT_THAT(names, ElementsAre("generic", "avx2", "avxvnni", "avx512vnni"));
@@ -36,16 +36,16 @@ TEST(TargetTest, FindsByName) {
   EXPECT_THAT(unknown.error().message, HasSubstr("avx512vnni"));
 }
 
-TEST(TargetTest, TheHostRunsItsNativeTargetAndGeneric) {
+TEST(TargetTest, HostRunsNativeTargetAndGeneric) {
   EXPECT_TRUE(HostRuns(Targets().front()));
   EXPECT_TRUE(HostRuns(NativeTarget()));
-  // Nothing better than the native target runs.
+  // No more capable target than the native one runs.
   for (const Target& target : Targets()) {
     EXPECT_FALSE(&target > &NativeTarget() && HostRuns(target)) << target.name();
   }
 }
 
-// The runtime, which has no LLVM, reads the same from CPUID as LLVM does.
+// The runtime, which does not link LLVM, reads the same features from CPUID as LLVM.
 TEST(TargetTest, AgreesWithLlvmOnTheFeaturesOfTheHost) {
   const llvm::StringMap<bool> llvm_features = llvm::sys::getHostCPUFeatures();
   const runtime::CpuFeatures host = runtime::HostCpuFeatures();
@@ -57,7 +57,7 @@ TEST(TargetTest, AgreesWithLlvmOnTheFeaturesOfTheHost) {
   }
 }
 
-TEST(TargetTest, RequiredFeaturesAreThoseThatTheCodeIsCompiledFor) {
+TEST(TargetTest, RequiredFeaturesMatchTheCodesFeatures) {
   EXPECT_EQ(RequiredFeatures(Targets().front()), 0u);
   for (const Target& target : Targets()) {
     const runtime::CpuFeatures required = RequiredFeatures(target);
@@ -70,7 +70,7 @@ TEST(TargetTest, RequiredFeaturesAreThoseThatTheCodeIsCompiledFor) {
   }
 }
 
-// The C compiler's own reading of CPUID.
+// The same features as read by the C compiler's runtime.
 TEST(TargetTest, AgreesWithCpuid) {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi") &&
@@ -86,7 +86,7 @@ TEST(TargetTest, AgreesWithCpuid) {
 TEST(TargetTest, TilesFitTheRegisters) {
   for (const Target& target : Targets()) {
     const int columns = 16 * 32 / target.vector_bits;  // registers of one row of i32
-    // Accumulators (and sums), one row of weights, one more for the product or scale.
+    // Accumulators (and sums), the registers of one row of weights, and one for the product or scale.
     const int rows = target.info.sums_in_registers ? 2 * target.info.rows : target.info.rows;
     EXPECT_LE(rows * columns + columns + 1, target.vector_registers) << target.name();
     EXPECT_EQ(target.info.row_block % target.info.rows, 0) << target.name();

@@ -1,5 +1,4 @@
-// The import of gemma-embedding models: the graph computes what the reference computes, and files that are
-// not such models are refused.
+// The import of gemma-embedding models: the graph computes the reference embeddings, and invalid models are refused.
 #include "frontend/arch/gemma_embedding.h"
 
 #include <gmock/gmock.h>
@@ -53,7 +52,7 @@ std::vector<double> Embed(const Imported& model, const std::vector<std::vector<i
 
 class GoldenModel : public ::testing::TestWithParam<const char*> {};
 
-// The references are of double precision too, printed with nine digits: half a unit of the last is 5e-10.
+// The references are computed in double precision and printed with nine digits: half a unit of the last digit is 5e-10.
 TEST_P(GoldenModel, ComputesTheReferenceEmbeddings) {
   const Imported model = ImportGolden(GetParam());
   std::ifstream stream(DataPath("embeddings.json"));
@@ -133,7 +132,7 @@ TEST(GemmaEmbedding, EverySixthLayerIsGlobal) {
   EXPECT_THAT(thetas, ElementsAre(1e4, 1e4, 1e4, 1e4, 1e4, 1e4, 1e4, 1e4, 1e4, 1e4, 1e6, 1e6, 1e4, 1e4));
 }
 
-TEST(GemmaEmbedding, CutsAndNormalizes) {
+TEST(GemmaEmbedding, TruncatesAndNormalizes) {
   const std::vector<std::vector<int32_t>> texts = {{2, 300, 301, 1}, {2, 400, 1}};
   const Imported whole = ImportGolden("tiny-f32.gguf", {.dims = 0, .normalize = false});
   const std::vector<double> raw = Embed(whole, texts);
@@ -152,12 +151,12 @@ TEST(GemmaEmbedding, CutsAndNormalizes) {
     const Result<ir::Module> module = ImportModel(whole.file, whole.config, {.dims = dims});
     ASSERT_FALSE(module);
     EXPECT_THAT(module.error().message,
-                HasSubstr(fmt::format("{} dimensions are asked for (1 to 128 are there)", dims)));
+                HasSubstr(fmt::format("{} dimensions are requested (1 to 128 are allowed)", dims)));
   }
 }
 
-// The warnings, one a line, or the error behind "PATH: ".
-std::string Verdict(const std::function<void(ModelFile&)>& change) {
+// The warnings of importing a changed model, one per line, or the error without "PATH: ".
+std::string ImportMessage(const std::function<void(ModelFile&)>& change) {
   const TempDirectory directory;
   const std::string path = directory.File("m.gguf");
   ModelFile model;
@@ -183,14 +182,14 @@ std::string Verdict(const std::function<void(ModelFile&)>& change) {
 using M = ModelFile;
 
 TEST(GemmaEmbedding, AcceptsVariants) {
-  EXPECT_EQ(Verdict([](M&) {}), "");
-  EXPECT_EQ(Verdict([](M& m) { m.keys["rope.freq_base_swa"] = 5e3f; }), "");
-  EXPECT_EQ(Verdict([](M& m) { m.keys["attention.sliding_window_pattern"] = 1u; }), "");
-  EXPECT_EQ(Verdict([](M& m) { m.keys["block_count"] = int32_t{1}; }), "");
-  EXPECT_EQ(Verdict([](M& m) { m.keys["rope.scaling.type"] = "none"; }), "");
-  EXPECT_EQ(Verdict([](M& m) { m.keys["attention.causal"] = false; }), "");
-  EXPECT_EQ(Verdict([](M& m) { m.pieces = 300; }), "");
-  EXPECT_EQ(Verdict([](M& m) {
+  EXPECT_EQ(ImportMessage([](M&) {}), "");
+  EXPECT_EQ(ImportMessage([](M& m) { m.keys["rope.freq_base_swa"] = 5e3f; }), "");
+  EXPECT_EQ(ImportMessage([](M& m) { m.keys["attention.sliding_window_pattern"] = 1u; }), "");
+  EXPECT_EQ(ImportMessage([](M& m) { m.keys["block_count"] = int32_t{1}; }), "");
+  EXPECT_EQ(ImportMessage([](M& m) { m.keys["rope.scaling.type"] = "none"; }), "");
+  EXPECT_EQ(ImportMessage([](M& m) { m.keys["attention.causal"] = false; }), "");
+  EXPECT_EQ(ImportMessage([](M& m) { m.pieces = 300; }), "");
+  EXPECT_EQ(ImportMessage([](M& m) {
               for (const char* key : {"pooling_type", "attention.value_length", "dense_2_feat_in",
                                       "dense_2_feat_out", "dense_3_feat_in", "dense_3_feat_out"}) {
                 m.keys.erase(key);
@@ -200,15 +199,15 @@ TEST(GemmaEmbedding, AcceptsVariants) {
 }
 
 TEST(GemmaEmbedding, Warns) {
-  EXPECT_THAT(Verdict([](M& m) { m.keys["attention.sliding_window"] = 257u; }),
+  EXPECT_THAT(ImportMessage([](M& m) { m.keys["attention.sliding_window"] = 257u; }),
               HasSubstr("key 'gemma-embedding.attention.sliding_window' is 257"));
-  EXPECT_EQ(Verdict([](M& m) {
+  EXPECT_EQ(ImportMessage([](M& m) {
               for (int i = 0; i < 5; ++i) m.tensors[fmt::format("extra.{}", i)] = {GgmlType::F32, {1}};
             }),
             "5 tensors are not used: 'extra.0', 'extra.1', 'extra.2', ...");
-  EXPECT_EQ(Verdict([](M& m) { m.tensors["blk.1.attn_q.weight"] = {GgmlType::F32, {1}}; }),
+  EXPECT_EQ(ImportMessage([](M& m) { m.tensors["blk.1.attn_q.weight"] = {GgmlType::F32, {1}}; }),
             "1 tensors are not used: 'blk.1.attn_q.weight'");
-  EXPECT_THAT(Verdict([](M& m) {
+  EXPECT_THAT(ImportMessage([](M& m) {
                 m.tensors.erase("dense_2.weight");
                 m.tensors.erase("dense_3.weight");
                 m.keys.erase("dense_2_feat_out");
@@ -364,7 +363,7 @@ TEST(GemmaEmbedding, Refuses) {
        "tensor 'dense_3.weight' has shape [160] (a matrix of 1 to 131072 rows is expected)"},
       {key("dense_2_feat_out", 3072u), "key 'gemma-embedding.dense_2_feat_out': 3072 (160 is expected)"},
   };
-  for (const Case& c : cases) EXPECT_EQ(Verdict(c.change), c.message);
+  for (const Case& c : cases) EXPECT_EQ(ImportMessage(c.change), c.message);
 }
 
 }  // namespace

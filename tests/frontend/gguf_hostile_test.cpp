@@ -1,4 +1,4 @@
-// Files that lie: each is refused with a message that says where and why, and none makes the reader crash.
+// Invalid files are refused with an exact message; no file makes the reader crash.
 #include <gmock/gmock.h>
 
 #include <ctime>
@@ -19,7 +19,7 @@ constexpr uint64_t kHuge = ~uint64_t{0};
 struct BadFile {
   const char* name;
   std::function<RawGguf()> make;
-  const char* message;  // what follows "PATH: "; whole, except that it may end in ...
+  const char* message;  // the message after "PATH: "; a trailing ... stands for any text
 };
 
 void PrintTo(const BadFile& file, std::ostream* out) { *out << file.name; }
@@ -287,7 +287,7 @@ TEST_P(Hostile, IsRefused) {
 INSTANTIATE_TEST_SUITE_P(All, Hostile, ::testing::ValuesIn(kBadFiles),
                          [](const auto& info) { return std::string(info.param.name); });
 
-// Each limit itself, beside the table's first value beyond it.
+// Values exactly at the limits that the table above exceeds.
 const BadFile kGoodFiles[] = {
     {"Empty", [] { return RawGguf().Header(0, 0); }, ""},
     {"Version2", [] { return RawGguf().Header(0, 0, 2); }, ""},
@@ -345,7 +345,7 @@ const BadFile kGoodFiles[] = {
 
 class AtTheLimit : public ::testing::TestWithParam<BadFile> {};
 
-TEST_P(AtTheLimit, IsTaken) {
+TEST_P(AtTheLimit, IsAccepted) {
   const TempDirectory directory;
   const std::string path = directory.File("good.gguf");
   WriteFile(path, GetParam().make().bytes());
@@ -432,8 +432,8 @@ std::vector<std::string> CollidingNames(size_t count) {
   return names;
 }
 
-// In a hash table 32,768 names that collide take 2^29 comparisons, almost 3 s each time.
-TEST(HostileFile, NamesThatCollideTakeNoTime) {
+// In a hash table 32,768 colliding names would take 2^29 comparisons, almost 3 s.
+TEST(HostileFile, NamesWithEqualHashesAreFast) {
   std::vector<std::string> names = CollidingNames(32768);
   for (const std::string& name : names) {
     ASSERT_EQ(std::hash<std::string_view>()(name), std::hash<std::string_view>()(names[0]));
@@ -461,13 +461,13 @@ TEST(HostileFile, NamesThatCollideTakeNoTime) {
   EXPECT_EQ(with_tensors->FindTensor("~"), nullptr);
 }
 
-TEST(HostileFile, IsNotThere) {
+TEST(HostileFile, DoesNotExist) {
   EXPECT_FALSE(GgufFile::Open("/nonexistent/model.gguf"));
   EXPECT_FALSE(GgufFile::Open("/"));
 }
 
-// Reads all that an opened file offers; under a sanitizer this finds views that reach outside.
-void TouchEverything(const GgufFile& file) {
+// Reads everything through the accessors; under a sanitizer this finds views that leave the mapping.
+void ReadEverything(const GgufFile& file) {
   for (const MetadataEntry& entry : file.metadata()) {
     EXPECT_FALSE(ValueText(entry, 1 << 20).empty());
     (void)file.GetU32(entry.key);
@@ -492,8 +492,7 @@ TEST(HostileFile, Truncated) {
   const std::string whole = ReadFile(DataPath("tiny-nodense.gguf"));
   const TempDirectory directory;
   const std::string path = directory.File("cut.gguf");
-  // Every length in the first 300 bytes, then 600 more spread over the file, the last one a byte short of all
-  // data.
+  // All lengths below 300, 600 lengths spread over the file, and one byte less than all data needs.
   std::vector<size_t> lengths;
   for (size_t i = 1; i < 300; ++i) lengths.push_back(i);
   for (size_t i = 1; i <= 600; ++i) lengths.push_back(i * (whole.size() - 1) / 600);
@@ -524,7 +523,7 @@ TEST(HostileFile, RandomlyChanged) {
   for (int round = 0; round < kRounds; ++round) {
     SCOPED_TRACE(::testing::Message() << "seed " << kSeed << ", round " << round);
     std::string bytes = whole.substr(0, header + 4096 * (random() % 8));
-    bytes.resize(whole.size());  // the data section as zeros: what it holds does not matter here
+    bytes.resize(whole.size());  // most of the data section is zeros; its contents do not matter here
     for (uint64_t changes = 1 + random() % 4; changes > 0; --changes) {
       // Half of the changes hit the first 1200 bytes (the keys) or the last 2000 (the tensor list).
       const size_t at = random() % 2 != 0   ? random() % header
@@ -539,9 +538,9 @@ TEST(HostileFile, RandomlyChanged) {
       continue;
     }
     ++opened;
-    TouchEverything(*file);
+    ReadEverything(*file);
   }
-  // Both outcomes occur, so both paths were taken.
+  // Both outcomes must occur.
   EXPECT_GT(opened, kRounds / 20);
   EXPECT_LT(opened, kRounds);
 }

@@ -1,4 +1,4 @@
-// What the writer writes, the reader reads; and the golden files open.
+// The reader reads what the writer wrote; the golden files open.
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -136,7 +136,7 @@ TEST(GgufRoundTrip, EveryTensorType) {
     data.push_back(bytes);
   }
   for (size_t i = 0; i < cases.size(); ++i) {
-    // In two pieces, cut where no block ends.
+    // In two pieces, split within a block.
     const auto* bytes = reinterpret_cast<const uint8_t*>(data[i].data());
     ASSERT_TRUE(writer->WriteTensorData(cases[i].name, {bytes, 11}));
     ASSERT_TRUE(writer->WriteTensorData(cases[i].name, {bytes + 11, data[i].size() - 11}));
@@ -180,7 +180,7 @@ TEST(GgufRoundTrip, Version2AndOtherAlignments) {
   EXPECT_EQ(file->FindTensor("y")->data.data() - file->FindTensor("x")->data.data(), 8);
 }
 
-TEST(GgufWriter, LeavesNothingBehindUnlessFinished) {
+TEST(GgufWriter, UnfinishedFileIsRemoved) {
   const TempDirectory directory;
   const std::string path = directory.File("model.gguf");
   WriteFile(path, "what was there before");
@@ -224,12 +224,12 @@ TEST(GgufWriter, Refuses) {
   EXPECT_THAT(Message(writer->AddTensor("q", GgmlType::F32, five)), HasSubstr("rank 5"));
   EXPECT_THAT(Message(writer->AddTensor("q", GgmlType::F32, zero)), HasSubstr("0 or too large"));
   EXPECT_THAT(Message(writer->AddTensor("q", GgmlType::F32, huge)), HasSubstr("0 or too large"));
-  ASSERT_TRUE(writer->AddTensor("a", GgmlType::Q8_0, row32)) << "a key of the same name is no conflict";
+  ASSERT_TRUE(writer->AddTensor("a", GgmlType::Q8_0, row32)) << "a key may have the same name";
   EXPECT_THAT(Message(writer->AddTensor("a", GgmlType::Q8_0, row32)), HasSubstr("tensor 'a' is added twice"));
   ASSERT_TRUE(writer->AddTensor("b", GgmlType::Q8_0, row32));
   const std::vector<uint8_t> bytes(69);
   EXPECT_THAT(Message(writer->WriteTensorData("b", bytes)),
-              HasSubstr("data for tensor 'b' where 'a' is due"));
+              HasSubstr("data for tensor 'b', expected data for 'a'"));
   EXPECT_THAT(Message(writer->WriteTensorData("a", bytes)), HasSubstr("more than its 68 bytes"));
   EXPECT_THAT(Message(writer->Add<uint32_t>("c", 1)), HasSubstr("the header is written already"));
   EXPECT_THAT(Message(writer->AddTensor("c", GgmlType::F32, row32)),
@@ -247,7 +247,7 @@ TEST_P(GoldenFile, Opens) {
   ASSERT_NE(embedding, nullptr);
   EXPECT_EQ(embedding->row_length(), dim);
   EXPECT_EQ(embedding->rows(), 640u);
-  // Tensors lie one after another, the last one ends the file (but for padding).
+  // The last tensor ends the file, except for padding.
   const Tensor& last = file->tensors().back();
   EXPECT_LE(file->bytes().data() + file->bytes().size() - (last.data.data() + last.data.size()), 31);
 }

@@ -1,4 +1,4 @@
-// A small model whose keys and tensors a test can change before it is written: whole, and wrong in one place.
+// A small valid model file whose keys and tensors a test can change before writing it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,18 +14,18 @@
 
 namespace ggufc::frontend {
 
-// A model of one layer, to be changed and written with zeros for weights.
+// A model of one layer whose weights are zeros.
 struct ModelFile {
   struct TensorSpec {
     GgmlType type;
     std::vector<uint64_t> shape;
-    // Changes to the data, which is zeros: bytes and where they go.
+    // Bytes that replace zeros of the data, by offset.
     std::map<size_t, std::vector<uint8_t>> data = {};
   };
   using Value = std::variant<uint32_t, int32_t, uint64_t, float, double, bool, std::string,
                              std::vector<std::string>, std::vector<float>, std::vector<int32_t>>;
   std::string architecture = "gemma-embedding";
-  // Behind "gemma-embedding.".
+  // Without the prefix "gemma-embedding.".
   std::map<std::string, Value> keys = {
       {"block_count", 1u},
       {"embedding_length", 64u},
@@ -66,7 +66,7 @@ struct ModelFile {
   std::map<std::string, Value> other_keys = {};
   std::optional<size_t> pieces = {};
 
-  // A vocabulary as long as the table; its first pieces are <pad> <eos> <bos> <unk> a b ab.
+  // Adds a vocabulary of `size` pieces; the first ones are <pad> <eos> <bos> <unk> a b ab.
   void AddVocabulary(size_t size = 300) {
     std::vector<std::string> tokens = {"<pad>", "<eos>", "<bos>", "<unk>", "a", "b", "ab"};
     std::vector<int32_t> types = {3, 3, 3, 2, 1, 1, 1};

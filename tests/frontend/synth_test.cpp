@@ -41,7 +41,7 @@ std::string Write(const TempDirectory& directory, const SynthOptions& options, c
   return path;
 }
 
-TEST(Synth, IsAFunctionOfItsOptions) {
+TEST(Synth, EqualOptionsGiveEqualFiles) {
   const TempDirectory directory;
   SynthOptions options = Tiny();
   const std::string first = ReadFile(Write(directory, options, "a.gguf"));
@@ -53,8 +53,8 @@ TEST(Synth, IsAFunctionOfItsOptions) {
   EXPECT_EQ(directory.List().size(), 3u);
 }
 
-// The same keys with the same types, and the same tensors, as a converted model of that shape.
-TEST(Synth, LooksLikeAConvertedModel) {
+// Keys, their types, and tensors are those of a converted model of that shape.
+TEST(Synth, HasTheKeysAndTensorsOfAConvertedModel) {
   for (const auto& [golden, type] :
        {std::pair("tiny-q8_0.gguf", GgmlType::Q8_0), std::pair("tiny-f32.gguf", GgmlType::F32),
         std::pair("tiny-f16.gguf", GgmlType::F16), std::pair("tiny-bf16.gguf", GgmlType::BF16)}) {
@@ -124,10 +124,10 @@ TEST(Synth, WeightsAreNormal) {
     EXPECT_NEAR(fourth / n, 2.7, 5 * std::sqrt(70 / n)) << tensor.name;
     EXPECT_NEAR(neighbours / n, 0, 5 / std::sqrt(n)) << tensor.name;
   }
-  EXPECT_EQ(first_rows.size(), 17u) << "tensors share their numbers";
+  EXPECT_EQ(first_rows.size(), 17u) << "two tensors have equal values";
 }
 
-TEST(Synth, OutlierChannelsAreThoseOfTheStream) {
+TEST(Synth, OutlierChannelsAreInNormsThatWriteToTheStream) {
   const TempDirectory directory;
   SynthOptions options = Tiny();
   options.dim = 256;
@@ -175,7 +175,7 @@ TEST(Synth, RefusesBadOptions) {
   };
   using O = SynthOptions;
   EXPECT_THAT(message([](O& o) { o.layers = 0; }), HasSubstr("layers is 0 (1 to 256 are allowed)"));
-  // As the reader's: what is written can be read.
+  // The limits are those of the reader, so every written model can be read.
   EXPECT_THAT(message([](O& o) { o.layers = 257; }), HasSubstr("layers is 257 (1 to 256 are allowed)"));
   EXPECT_THAT(message([](O& o) { o.window = 0; }), HasSubstr("window is 0 (1 to 1048576 are allowed)"));
   EXPECT_THAT(message([](O& o) { o.heads = o.kv_heads = 64, o.head_dim = 1024; }),
@@ -198,7 +198,7 @@ TEST(Synth, RefusesBadOptions) {
   EXPECT_TRUE(directory.List().empty());
 }
 
-TEST(BuiltinTokens, AreAPrefixOfALongerTable) {
+TEST(BuiltinTokens, ShortTableIsAPrefixOfALongOne) {
   const Result<TokenTable> large = BuiltinTokens(3000);
   ASSERT_TRUE(large);
   ASSERT_EQ(large->pieces.size(), 3000u);
@@ -215,7 +215,7 @@ TEST(BuiltinTokens, AreAPrefixOfALongerTable) {
   }
 }
 
-// Merging the pair with the best score first turns every piece's characters into that piece.
+// Merging the pair with the highest score first turns the characters of every piece into that piece.
 TEST(BuiltinTokens, MergingReachesEveryPiece) {
   const Result<TokenTable> table = BuiltinTokens(2000);
   ASSERT_TRUE(table);

@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// binary16 as IEEE 754 defines it.
+// The value of an f16 by the definition of IEEE 754.
 double HalfByDefinition(uint16_t half) {
   const int exponent = (half >> 10) & 0x1f;
   const int mantissa = half & 0x3ff;
@@ -42,7 +42,7 @@ TEST(FloatFormats, EveryHalf) {
   }
 }
 
-// Between two neighbouring halves the nearer one wins, in the middle the even one.
+// A float between two neighbouring halves rounds to the nearer one, a midpoint to the even one.
 TEST(FloatFormats, HalfRounding) {
   for (uint32_t bits = 0; bits < 0x7bff; ++bits) {
     const float low = F16ToF32(static_cast<uint16_t>(bits));
@@ -69,7 +69,7 @@ TEST(FloatFormats, Bf16) {
       ASSERT_EQ(F32ToBF16(value), bf16) << bits;
     }
   }
-  EXPECT_EQ(F32ToBF16(std::bit_cast<float>(0x3f808000u)), 0x3f80);  // a tie goes to the even one
+  EXPECT_EQ(F32ToBF16(std::bit_cast<float>(0x3f808000u)), 0x3f80);  // a tie rounds to even
   EXPECT_EQ(F32ToBF16(std::bit_cast<float>(0x3f818000u)), 0x3f82);
   EXPECT_EQ(F32ToBF16(std::bit_cast<float>(0x3f808001u)), 0x3f81);
   EXPECT_EQ(F32ToBF16(std::numeric_limits<float>::max()), 0x7f80);
@@ -85,7 +85,7 @@ Tensor View(GgmlType type, std::vector<uint64_t> shape, const std::vector<uint8_
   return tensor;
 }
 
-TEST(TensorData, RowsComeBack) {
+TEST(TensorData, EncodedRowsDecodeWithinTheBound) {
   constexpr uint64_t kColumns = 96;
   constexpr uint64_t kRows = 3;
   constexpr uint32_t kSeed = 7;
@@ -111,7 +111,7 @@ TEST(TensorData, RowsComeBack) {
           for (uint64_t i = c / 32 * 32; i < c / 32 * 32 + 32; ++i) {
             largest = std::max(largest, std::fabs(static_cast<double>(values[r * kColumns + i])));
           }
-          // Half a step, and 127 steps of the scale's own rounding to f16; a little for the f32 arithmetic.
+          // Half a step, plus the rounding of the scale to f16 times 127 steps, plus a margin for f32 arithmetic.
           bound = largest / 127 * (0.5 + 127 * 0x1p-11 + 1e-4);
         }
         EXPECT_LE(std::fabs(static_cast<double>(row[c]) - x), bound) << "row " << r << ", column " << c;
@@ -137,7 +137,7 @@ TEST(TensorData, Q8_0Block) {
   EXPECT_EQ(static_cast<int8_t>(data[6]), 127);
   EncodeRow(GgmlType::Q8_0, std::vector<float>(32, 0.0f), data.data());
   EXPECT_EQ(data, std::vector<uint8_t>(34, 0));
-  // All 256 codes, also the -128 that no encoder here writes.
+  // All 256 codes, including -128, which this encoder does not write.
   for (int code = 0; code < 256; ++code) {
     std::fill(data.begin() + 2, data.end(), static_cast<uint8_t>(code));
     data[0] = 0x00;
@@ -148,7 +148,7 @@ TEST(TensorData, Q8_0Block) {
   }
 }
 
-TEST(TensorData, NonFiniteValuesAreNamed) {
+TEST(TensorData, CheckFiniteNamesTheElement) {
   struct Case {
     GgmlType type;
     uint64_t at;  // byte

@@ -1,5 +1,5 @@
-// Files for the tests of frontend/: a directory that removes itself, and GGUF headers written byte by byte,
-// so that they can be wrong in any way.
+// Files for the tests of frontend/: a directory that is removed at the end of a test, and GGUF headers written field by
+// field, which may be invalid.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -37,7 +37,7 @@ class TempDirectory {
   TempDirectory& operator=(const TempDirectory&) = delete;
 
   std::string File(const std::string& name) const { return (path_ / name).string(); }
-  // Names of the files in it, in no order.
+  // The names of its files, in no particular order.
   std::vector<std::string> List() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(path_))
@@ -61,7 +61,7 @@ inline std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-// GGUF bytes piece by piece. Nothing is checked.
+// Builds the bytes of a GGUF file field by field, without checks.
 class RawGguf {
  public:
   RawGguf& Header(uint64_t tensors, uint64_t entries, uint32_t version = 3) {

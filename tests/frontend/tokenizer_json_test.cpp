@@ -14,8 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Ids out of order, a hole at 10, both forms of merges, an added token inside and one past the model's
-// vocabulary.
+// Ids out of order, no id 10, both forms of merges, added tokens within and beyond the model's vocabulary.
 constexpr const char* kGood = R"({
   "version": "1.0",
   "added_tokens": [
@@ -57,7 +56,7 @@ TEST(TokenizerJson, Imports) {
   EXPECT_EQ(table->padding, 0u);
 }
 
-TEST(TokenizerJson, AddedTokensCanFillTheEnd) {
+TEST(TokenizerJson, LargeVocabularyIncludesAllAddedTokens) {
   const Result<TokenTable> table = ParseTokenizerJson("t.json", kGood, 16);
   ASSERT_TRUE(table) << table.error().message;
   ASSERT_EQ(table->pieces.size(), 16u);
@@ -67,7 +66,7 @@ TEST(TokenizerJson, AddedTokensCanFillTheEnd) {
   EXPECT_EQ(table->types[14], static_cast<int32_t>(TokenType::kUnused));
 }
 
-TEST(TokenizerJson, IntoAModelAndBack) {
+TEST(TokenizerJson, RoundTripThroughAModelFile) {
   const TempDirectory directory;
   WriteFile(directory.File("tokenizer.json"), kGood);
   SynthOptions options;
@@ -169,7 +168,7 @@ TEST(TokenizerJson, Refuses) {
   EXPECT_FALSE(ParseTokenizerJson("t.json", kGood, uint64_t{1} << 40));
 }
 
-TEST(TokenizerJson, EveryPrefixIsAnErrorOrFine) {
+TEST(TokenizerJson, EveryProperPrefixIsAnError) {
   const std::string good = kGood;
   for (size_t length = 0; length < good.rfind('}'); ++length) {
     EXPECT_FALSE(ParseTokenizerJson("t.json", std::string_view(good).substr(0, length), 13)) << length;

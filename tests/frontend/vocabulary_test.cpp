@@ -43,7 +43,7 @@ TEST(Vocabulary, BytesOfPieces) {
   }
 }
 
-// What a file says; each test changes one thing.
+// The keys of a valid file; each test changes one of them.
 struct Keys {
   std::string model = "llama";
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>", "a", "<0x41>"};

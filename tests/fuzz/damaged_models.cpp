@@ -1,14 +1,14 @@
-// Model files that were cut short or had a byte changed, through what `ggufc embed` does with one: each is taken or refused
-// with a message, in time, in memory, and without a signal.
+// Runs the steps of `ggufc embed` on truncated model files and on files with one changed byte. Each file must be accepted, or
+// refused with a message, within bounds of time and memory and without a signal.
 //
 //   damaged_models [--truncations N] [--flips N] [--compile-every K] [--run-every K] [--seed S] GGUFC MODEL...
 //
-// N truncations of each model to random lengths, then N changes of one byte in all, dealt to the models in turn: half
-// of them anywhere, half in the header, where most can go wrong. Each damaged file is judged in a process of its own,
-// forked from this one: opened, its vocabulary read, a text encoded, the program built, the weights checked. Every K-th
-// that is taken is compiled and run, too, and every K-th damaged file goes to the program GGUFC itself. A file that is
-// taken and whose embedding is then not finite, because a weight has become huge, counts as taken: the program says so
-// and exits with 1. The last lines have the figures; exit status 1 if any file broke a bound.
+// --truncations: truncations of each model to random lengths. --flips: changes of one byte in all, distributed over the
+// models; half of them are anywhere in the file, half in the header, where most checks are. Each damaged file is tested in a
+// forked child process: it is opened, its vocabulary is read, a text is encoded, the program is built and the weights are
+// checked. Every K-th file is also compiled and run (--compile-every), and every K-th is given to the program GGUFC
+// (--run-every). If a changed weight is so large that the embedding is not finite, the file counts as accepted, although the
+// program reports that and exits with 1. The last lines have the totals. Exit status 1 if any file exceeded a bound.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -33,13 +33,13 @@ namespace {
 
 using namespace ggufc;
 
-// A file is judged within this time of a processor. Where it is compiled and run, too, it may take kTimesUndamaged as long
-// as the undamaged model does here: times double where others use the same core.
+// The bound of CPU time per file. A file that is also compiled and run may take kTimesUndamaged times as long as the
+// undamaged model, because times double if another process uses the same core.
 constexpr double kMostSeconds = 1;
 constexpr double kTimesUndamaged = 3;
 constexpr int64_t kMiB = 1 << 20;
 
-// Peak memory that a file of this size may cost.
+// The bound of peak memory for a file of this size.
 int64_t MostMemory(bool accepted, int64_t file_bytes) {
   return (accepted ? 256 : 64) * kMiB + 4 * file_bytes;
 }
@@ -58,8 +58,8 @@ bool IsNotFinite(std::string_view message) {
   return message.find("the embedding is not finite") != message.npos;
 }
 
-// What ggufc embed does, up to the first thing that is wrong.
-Status Judge(const std::string& path, bool compile) {
+// The steps of `ggufc embed` up to the first error.
+Status EmbedSteps(const std::string& path, bool compile) {
   ASSIGN_OR_RETURN(const std::shared_ptr<driver::SourceModel> model, driver::SourceModel::Open(path));
   ASSIGN_OR_RETURN(const runtime::Tokenizer* tokenizer, model->tokenizer());
   std::vector<int32_t> ids;
@@ -79,7 +79,7 @@ Status Judge(const std::string& path, bool compile) {
 constexpr int kNotFinite = 4;
 
 struct Outcome {
-  int status = -1;  // exit status, or 128 + the signal; kNotFinite
+  int status = -1;  // exit status (with kNotFinite), or 128 + the signal
   double seconds = 0, cpu_seconds = 0;
   int64_t peak_bytes = 0;
 };
@@ -99,7 +99,7 @@ Outcome WaitFor(pid_t child, std::chrono::steady_clock::time_point start) {
   return outcome;
 }
 
-// What runs on forever is ended by a signal; what waits for a processor is not.
+// A signal ends an endless loop. Waiting for a CPU does not count.
 void LimitTime() {
   const rlimit limit = {10, 10};
   setrlimit(RLIMIT_CPU, &limit);
@@ -110,7 +110,7 @@ Outcome InChild(const std::string& path, bool compile) {
   const pid_t child = fork();
   if (child == 0) {
     LimitTime();
-    const Status status = Judge(path, compile);
+    const Status status = EmbedSteps(path, compile);
     _exit(status ? 0 : IsNotFinite(status.error().message) ? kNotFinite : 1);
   }
   return WaitFor(child, start);
@@ -139,14 +139,14 @@ Outcome InProgram(const std::string& program, const std::string& path) {
   return outcome;
 }
 
-// What came out, over all files of one kind.
+// Totals over all files of one kind.
 struct Tally {
-  uint64_t accepted = 0, refused = 0, broken = 0;
+  uint64_t accepted = 0, refused = 0, exceeded = 0;
   double slowest = 0, slowest_cpu = 0;
   int64_t peak_accepted = 0, peak_refused = 0;
 
-  // Prints what broke a bound. Times of a crowded machine say nothing: the bound is on the processor's. `undamaged`: its
-  // seconds for the model without damage.
+  // Counts one file, and prints it if it exceeded a bound. The bound is on CPU time, because wall time depends on other
+  // processes. `undamaged`: CPU seconds of the undamaged model.
   void Add(const Outcome& outcome, int64_t file_bytes, double undamaged, const std::string& what) {
     const bool accepted_one = outcome.status == 0 || outcome.status == kNotFinite;
     ++(accepted_one ? accepted : refused);
@@ -160,19 +160,19 @@ struct Tally {
     if (good_status && outcome.cpu_seconds < most_seconds &&
         outcome.peak_bytes <= MostMemory(accepted_one, file_bytes))
       return;
-    ++broken;
-    std::printf("BROKEN %s: status %d, %.2f s, %.2f s of processor, peak %.1f MiB\n", what.c_str(),
+    ++exceeded;
+    std::printf("EXCEEDED %s: status %d, %.2f s, %.2f s of CPU, peak %.1f MiB\n", what.c_str(),
                 outcome.status, outcome.seconds, outcome.cpu_seconds,
                 static_cast<double>(outcome.peak_bytes) / kMiB);
   }
 
   void Print(const char* name) const {
     std::printf(
-        "%-12s %llu accepted, %llu refused, %llu broke a bound; slowest %.3f s (%.3f s of processor); peak "
-        "%.1f MiB "
+        "%-12s %llu accepted, %llu refused, %llu exceeded a bound; slowest %.3f s (%.3f s of CPU); peak %.1f "
+        "MiB "
         "accepted, %.1f MiB refused\n",
         name, static_cast<unsigned long long>(accepted), static_cast<unsigned long long>(refused),
-        static_cast<unsigned long long>(broken), slowest, slowest_cpu,
+        static_cast<unsigned long long>(exceeded), slowest, slowest_cpu,
         static_cast<double>(peak_accepted) / kMiB, static_cast<double>(peak_refused) / kMiB);
   }
 };
@@ -186,7 +186,7 @@ class Damage {
   }
   ~Damage() { unlink(path_.c_str()); }
 
-  // The time that an undamaged model takes.
+  // Measures the time of an undamaged model.
   void Measure(const std::string& bytes) {
     Write(bytes);
     undamaged_ = std::max(InChild(path_, true).cpu_seconds, InProgram(options_.files[0], path_).cpu_seconds);
@@ -196,11 +196,12 @@ class Damage {
     for (uint64_t i = 0; i < count; ++i) {
       const size_t length = 1 + Below(bytes.size() - 1);
       Write(bytes.substr(0, length));
-      Try(truncations_, model + " cut to " + std::to_string(length) + " bytes", static_cast<int64_t>(length));
+      Try(truncations_, model + " truncated to " + std::to_string(length) + " bytes",
+          static_cast<int64_t>(length));
     }
   }
 
-  // `header`: bytes before the first tensor's.
+  // `header`: number of bytes before the data of the first tensor.
   void Flip(const std::string& model, const std::string& bytes, size_t header, uint64_t count) {
     Write(bytes);
     const int fd = open(path_.c_str(), O_RDWR | O_CLOEXEC);
@@ -217,10 +218,10 @@ class Damage {
   }
 
   uint64_t Report() const {
-    truncations_.Print("cut short");
-    flips_.Print("one byte");
+    truncations_.Print("truncated");
+    flips_.Print("changed");
     programs_.Print("by ggufc");
-    return truncations_.broken + flips_.broken + programs_.broken;
+    return truncations_.exceeded + flips_.exceeded + programs_.exceeded;
   }
 
  private:
@@ -285,7 +286,7 @@ int main(int argc, char** argv) {
                  argv[0]);
     return 2;
   }
-  // Damaged models are kept as others are, but not in the cache of whoever runs this.
+  // ggufc caches damaged models like others, so use a cache of our own.
   std::string cache = (std::filesystem::temp_directory_path() / "ggufc-damaged-XXXXXX").string();
   if (mkdtemp(cache.data()) == nullptr || setenv("XDG_CACHE_HOME", cache.c_str(), 1) != 0) {
     std::perror(cache.c_str());
@@ -296,7 +297,7 @@ int main(int argc, char** argv) {
   for (size_t i = 0; i < models; ++i) {
     const std::string& path = options.files[i + 1];
     const std::string bytes = ReadAll(path), name = path.substr(path.rfind('/') + 1);
-    // An undamaged file is taken; and its tensors say where the header ends.
+    // The undamaged file must open; its tensors give the end of the header.
     const Result<frontend::GgufFile> file = frontend::GgufFile::Open(path);
     if (!file) {
       std::fprintf(stderr, "%s\n", file.error().message.c_str());
@@ -311,10 +312,10 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     std::fprintf(stderr, "damaged_models: %s done, %zu of %zu\n", name.c_str(), i + 1, models);
   }
-  const uint64_t broken = damage.Report();
+  const uint64_t exceeded = damage.Report();
   std::error_code ignored;
   std::filesystem::remove_all(cache, ignored);
-  std::printf("seed %llu: %llu broke a bound\n", static_cast<unsigned long long>(options.seed),
-              static_cast<unsigned long long>(broken));
-  return broken == 0 ? 0 : 1;
+  std::printf("seed %llu: %llu exceeded a bound\n", static_cast<unsigned long long>(options.seed),
+              static_cast<unsigned long long>(exceeded));
+  return exceeded == 0 ? 0 : 1;
 }

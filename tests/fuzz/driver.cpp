@@ -1,6 +1,6 @@
-// Runs a fuzz target without libFuzzer: every file of the corpus as it is, then `--runs` inputs that are made from them
-// by random changes, the same ones for the same seed. It looks at no coverage; it is there so that the targets run in
-// every build. An input that ends the process is left in crash-NAME in the working directory.
+// Runs a fuzz target without libFuzzer, so that the targets run in every build: every file of the corpus unchanged, then
+// `--runs` inputs made from them by random changes, which depend on the seed. It does not measure coverage. An input that
+// ends the process is saved as crash-NAME in the working directory.
 //
 //   fuzz_gguf [--runs N] [--seconds S] [--seed X] [--max-bytes B] [--dict FILE]... FILE_OR_FOLDER...
 #include <fcntl.h>
@@ -33,25 +33,25 @@ struct Options {
   std::vector<std::string> inputs;
 };
 
-// What the signal handler writes out: the input that is running.
+// The current input, which the signal handler saves.
 const uint8_t* current_data = nullptr;
 size_t current_size = 0;
 char crash_path[512];
 
-void KeepInput(int signal) {
+void SaveInput(int signal) {
   const int fd = open(crash_path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (fd >= 0) {
     static_cast<void>(!write(fd, current_data, current_size));
     close(fd);
   }
-  static constexpr char kMessage[] = "fuzz driver: the input that did it is in the file crash-*\n";
+  static constexpr char kMessage[] = "fuzz driver: the failing input was saved as crash-*\n";
   static_cast<void>(!write(STDERR_FILENO, kMessage, sizeof kMessage - 1));
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
 
 void Run(const std::string& input) {
-  // A copy of its own size, so that a sanitizer sees a read past its end.
+  // An allocation of exactly this size, so that a sanitizer detects reads past the end.
   const std::vector<uint8_t> bytes(input.begin(), input.end());
   current_data = bytes.data();
   current_size = bytes.size();
@@ -80,7 +80,8 @@ std::vector<std::string> ReadCorpus(const std::vector<std::string>& inputs) {
   return corpus;
 }
 
-// The words of a dictionary in libFuzzer's format: a quoted word a line, \xNN and \" in it, names before it ignored.
+// The words of a dictionary in libFuzzer's format: one quoted word per line, with the escapes \xNN and \"; a name before the
+// word is ignored.
 std::vector<std::string> ReadDictionary(const std::string& path) {
   std::vector<std::string> words;
   std::ifstream in(path);
@@ -140,7 +141,7 @@ class Mutator {
       case 2:
         input.erase(at, 1 + Below(32));
         return;
-      case 3:  // a part of itself, again
+      case 3:  // a part of the same input
         input.insert(at, input.substr(Below(input.size() + 1), Below(64)));
         return;
       case 4:
@@ -211,7 +212,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::snprintf(crash_path, sizeof crash_path, "crash-%s", fs::path(argv[0]).filename().c_str());
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) std::signal(signal, KeepInput);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) std::signal(signal, SaveInput);
 
   const auto start = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
@@ -232,7 +233,7 @@ int main(int argc, char** argv) {
     timed(mutator.Next());
     ++runs;
   }
-  std::printf("%zu files, then %llu changed ones (seed %llu) in %.1f s, the slowest took %.3f s\n",
+  std::printf("%zu files, then %llu changed inputs (seed %llu) in %.1f s, the slowest took %.3f s\n",
               corpus.size(), static_cast<unsigned long long>(runs),
               static_cast<unsigned long long>(options.seed), elapsed(), slowest);
   return 0;

@@ -1,8 +1,7 @@
-// What the fuzz targets share. A target is one file with one function, LLVMFuzzerTestOneInput; it is linked with
-// libFuzzer in the preset `fuzz` (docs/fuzzing.md), and with driver.cpp, which replays a corpus and then changes it at
-// random, in all others.
+// Helpers of the fuzz targets. A target is one file with one function, LLVMFuzzerTestOneInput. In the preset `fuzz`
+// (docs/fuzzing.md) it is linked with libFuzzer, in all others with driver.cpp, which runs a corpus and random changes of it.
 //
-// A target may refuse an input as it likes. It fails by a crash, a sanitizer's report, or Require().
+// The code under test may refuse any input. A failure is a crash, a sanitizer's report, or a failed Require().
 #pragma once
 
 #include <cstddef>
@@ -16,13 +15,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace ggufc::fuzz {
 
-// Ends the process with `what`, unless `condition`.
+// Ends the process if `condition` is false; `what` is the requirement.
 void Require(bool condition, std::string_view what);
 
-// An error message is one line of UTF-8 that a terminal can show, not too long, and begins with `start`.
+// Requires an error message of one line of printable UTF-8, at most `longest` bytes long, that begins with `start`.
 void RequireMessage(std::string_view message, std::string_view start = {}, size_t longest = 4096);
 
-// A file without a name in any folder, for code that opens paths.
+// A file in memory with a path, for code that opens paths.
 class MemoryFile {
  public:
   MemoryFile();
@@ -42,7 +41,7 @@ inline std::string_view AsText(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// Takes an input apart into numbers and texts, from the front. What is missing is zero or empty.
+// Reads numbers and texts from the start of an input. Missing bytes are zero, missing texts empty.
 class Pieces {
  public:
   Pieces(const uint8_t* data, size_t size) : rest_(AsText(data, size)) {}
@@ -55,7 +54,7 @@ class Pieces {
     if (!bytes.empty()) __builtin_memcpy(&value, bytes.data(), bytes.size());
     return value;
   }
-  // 0 to limit - 1.
+  // A number from 0 to limit - 1.
   uint32_t TakeBelow(uint32_t limit) {
     return limit <= 256 ? Take<uint8_t>() % limit : Take<uint32_t>() % limit;
   }

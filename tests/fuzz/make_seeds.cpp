@@ -1,5 +1,5 @@
-// Writes the seeds that are binary, or larger than what makes them: fuzz_make_seeds FOLDER makes FOLDER/gguf/... and so
-// on, one folder a target. Seeds that are small texts stand in corpus/.
+// Writes binary and large seeds: fuzz_make_seeds FOLDER makes FOLDER/gguf/... and so on, one folder per target. Seeds that are
+// small texts are in corpus/.
 #include <elf.h>
 
 #include <cstdio>
@@ -41,7 +41,7 @@ class Seeds {
   int next_ = 0;
 };
 
-// The choices of ModelWriter, in its order: one byte each as far as they are.
+// Bytes for the choices of ModelWriter, in its order. Missing choices are 0.
 std::string Choices(std::initializer_list<int> bytes) {
   std::string choices;
   for (const int byte : bytes) choices += static_cast<char>(byte);
@@ -59,17 +59,17 @@ void AddModels(Seeds& seeds) {
       for (const int activations : {0, 1, 2})
         seeds.Add("model", Choices({target, activations, 0, 1}) + shape);
     }
-    // Types of the tensors: mixed.
+    // Tensors of mixed types.
     seeds.Add("model", Choices({2, 0, 1, 0}) + shape +
                            Choices({0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 1, 2, 3, 1, 1, 2, 0, 3, 1}));
   }
 }
 
-std::vector<uint8_t> Tables(bool bytes_too) {
+std::vector<uint8_t> Tables(bool with_bytes) {
   std::vector<std::string> pieces = {"<pad>", "<eos>", "<bos>", "<unk>",   "\u2581", "a",
                                      "b",     "ab",    "aba",   "\u2581a", "<x>",    "  "};
   std::vector<int32_t> types = {3, 3, 3, 2, 1, 1, 1, 1, 1, 1, 4, 4};
-  for (int byte = 0; bytes_too && byte < 256; ++byte) {
+  for (int byte = 0; with_bytes && byte < 256; ++byte) {
     char piece[8];
     std::snprintf(piece, sizeof piece, "<0x%02X>", static_cast<unsigned>(byte));
     pieces.emplace_back(piece);
@@ -86,8 +86,8 @@ std::vector<uint8_t> Tables(bool bytes_too) {
                                                          .unknown = 3,
                                                          .add_bos = true,
                                                          .add_eos = true,
-                                                         .add_space_prefix = bytes_too});
-  Require(tokenizer.has_value(), "the vocabulary of the seeds is a good one");
+                                                         .add_space_prefix = with_bytes});
+  Require(tokenizer.has_value(), "the vocabulary of the seeds is valid");
   return tokenizer->Serialize();
 }
 
@@ -102,8 +102,8 @@ void AddTokenizers(Seeds& seeds) {
   seeds.Add("tokenizer", with_bytes + "<s>abab\xc3\xa9  a");
   std::string text = "<x>aba ab  \xff <eos>\n";
   text.resize(64, 'a');
-  for (const bool bytes_too : {false, true}) {
-    const std::vector<uint8_t> tables = Tables(bytes_too);
+  for (const bool byte_tokens : {false, true}) {
+    const std::vector<uint8_t> tables = Tables(byte_tokens);
     seeds.Add("tokenizer_tables", text + std::string(AsText(tables.data(), tables.size())));
   }
 }
@@ -144,7 +144,7 @@ void AddImages(Seeds& seeds) {
   image.Add(SectionKind::kWeights, 5, RandomBytes(64, 1));
   image.AddTables(RandomBytes(kTableChunkBytes + 64, 2));
   const std::vector<uint8_t> bytes = image.Finish();
-  // The first byte: whether hashes are put right.
+  // The first byte selects whether hashes are corrected.
   for (const char first : {'\0', '\1'})
     seeds.Add("image", first + std::string(AsText(bytes.data(), bytes.size())));
   TestImage small;

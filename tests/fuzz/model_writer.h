@@ -1,4 +1,4 @@
-// A GGUF file of the architecture gemma-embedding whose sizes and types come from bytes. Its weights are zeros.
+// Makes a GGUF file of the architecture gemma-embedding whose sizes and types come from input bytes. The weights are zeros.
 #pragma once
 
 #include <initializer_list>
@@ -15,7 +15,7 @@ class ModelWriter {
   using GgmlType = frontend::GgmlType;
   using ValueType = frontend::ValueType;
 
-  // What is left of `input` behind the choices are changes to single bytes of the file.
+  // The bytes of `input` after the choices change single bytes of the file.
   ModelWriter(Pieces& input, bool vocabulary) : input_(input), vocabulary_(vocabulary) {}
 
   std::string Write() {

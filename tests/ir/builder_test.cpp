@@ -1,5 +1,4 @@
-// What the builder makes is what the text says; what does not fit ends the process with the op in the
-// message.
+// The builder's functions print as expected. An op that breaks its type rule ends the process with the op in the message.
 #include "ir/core/builder.h"
 
 #include "ir_test_util.h"
@@ -135,7 +134,7 @@ TEST(Builder, ReplaceAllUsesAndDefiningOp) {
   EXPECT_THAT(Print(module), testing::HasSubstr("mean_pool %1 : f32[B,32]"));
 }
 
-TEST(BuilderDeathTest, NamesTheOpThatDoesNotFit) {
+TEST(BuilderDeathTest, MessageNamesTheWrongOp) {
   Module module;
   Builder b(module, AddForward(module));
   const ValueId ids = module.forward().params[0];

@@ -1,4 +1,4 @@
-// The loop stage: control flow, memory, launches, and what is refused.
+// The loop stage: control flow, memory, kernel launches and errors.
 #include <cmath>
 
 #include "loop_test_util.h"
@@ -8,7 +8,7 @@ namespace {
 
 // ---- control flow -----------------------------------------------------------------------------------------
 
-TEST(LoopControl, CarriedValuesMayChangePlaces) {
+TEST(LoopControl, CarriedValuesMayBePermuted) {
   // Fibonacci, and a rotation of three values.
   const std::vector<float> out = RunBody(
       "%n = const {value=10} : index\n%f0 = const {value=0} : f32\n%f1 = const {value=1} : f32\n%f2 = const "
@@ -20,19 +20,19 @@ TEST(LoopControl, CarriedValuesMayChangePlaces) {
       "%o1 = const {value=4} : index\n%o2 = const {value=8} : index\n%o3 = const {value=12} : index\n"
       "store %a, %out, %z\nstore %p, %out, %o1\nstore %q, %out, %o2\nstore %r, %out, %o3");
   EXPECT_EQ(out[0], 55);
-  EXPECT_EQ(out[1], 1);  // ten turns of three leave one
+  EXPECT_EQ(out[1], 1);  // ten rotations of three values equal one
   EXPECT_EQ(out[2], 2);
   EXPECT_EQ(out[3], 0);
 }
 
-TEST(LoopControl, LoopsThatDoNotRunGiveTheirInitialValues) {
+TEST(LoopControl, LoopsWithoutIterationsReturnTheirInitialValues) {
   const std::vector<float> out = RunBody(
       "%f1 = const {value=1} : f32\n%f2 = const {value=2} : f32\n"
       "%a = for %one, %one, %one, %f1 : f32 (%i: index, %x: f32) {\nyield %f2\n}\nstore %a, %out, %z");
   EXPECT_EQ(out[0], 1);
 }
 
-TEST(LoopControl, StepsNestingAndInnerResults) {
+TEST(LoopControl, StepsAndNestedLoops) {
   // sum over i in {0, 3, 6, 9} of sum over j < i of 1
   const std::vector<float> out = RunBody(
       "%n = const {value=10} : index\n%three = const {value=3} : index\n%f0 = const {value=0} : f32\n%f1 = "
@@ -56,9 +56,9 @@ TEST(LoopControl, IfAndSwitch) {
   EXPECT_EQ(out[1], 10);
   EXPECT_EQ(out[2], 20);
   EXPECT_EQ(out[3], 30);
-  EXPECT_THAT(RunError("switch %z () {\nyield\n}"), testing::HasSubstr("case 0 of 1"));
+  EXPECT_THAT(RunError("switch %z () {\nyield\n}"), testing::HasSubstr("selector 0, expected 1 to 1"));
   EXPECT_THAT(RunError("%two = const {value=2} : index\nswitch %two () {\nyield\n}"),
-              testing::HasSubstr("case 2 of 1"));
+              testing::HasSubstr("selector 2, expected 1 to 1"));
 }
 
 TEST(LoopControl, CountersDoNotOverflow) {
@@ -67,10 +67,10 @@ TEST(LoopControl, CountersDoNotOverflow) {
       "%wrap = shl %big, %shift : index\n%end = sub %wrap, %one : index\n"
       "%two = const {value=2} : index\n%lo = sub %end, %two : index\n";
   EXPECT_THAT(RunError(far + "for %lo, %end, %big (%i: index) {\nyield\n}"),
-              testing::HasSubstr("is no index"));
+              testing::HasSubstr("overflows the index"));
 }
 
-TEST(LoopControl, MicroKernelsTakeAndGiveValues) {
+TEST(LoopControl, MicroKernelsTakeAndReturnValues) {
   const auto output = TryRun(KernelText(
       "%x = const {value=3} : f32\n%r, %v = call @m(%out, %one, %x) : f32, f32x16\n%at = const {value=64} : "
       "index\n"
@@ -84,7 +84,7 @@ TEST(LoopControl, MicroKernelsTakeAndGiveValues) {
   EXPECT_EQ(output->values[31], 9);
 }
 
-TEST(LoopControl, CallsNestToALimit) {
+TEST(LoopControl, DepthOfCallsIsLimited) {
   std::string chain;
   for (int i = 0; i < 70; ++i) {
     chain += fmt::format("micro @m{}(%p: ptr) {{\n{}  return\n}}\n", i,
@@ -97,7 +97,7 @@ TEST(LoopControl, CallsNestToALimit) {
 
 // ---- memory -----------------------------------------------------------------------------------------------
 
-TEST(LoopMemory, LanesTouchTheirBytesOnly) {
+TEST(LoopMemory, PartialAccessTouchesOnlyItsLanes) {
   const std::vector<float> out = RunBody(
       "%a = load %w, %z {lanes=3} : f32x16\nstore %a, %out, %z\n%o = const {value=1} : f32x16\n%at = const "
       "{value=64} : index\n"
@@ -107,12 +107,12 @@ TEST(LoopMemory, LanesTouchTheirBytesOnly) {
     if (i < 5) {
       EXPECT_EQ(out[16 + i], 1.0f);
     } else {
-      EXPECT_TRUE(std::isnan(out[16 + i])) << "nobody wrote lane " << i;
+      EXPECT_TRUE(std::isnan(out[16 + i])) << "lane " << i << " was not written";
     }
   }
 }
 
-TEST(LoopMemory, PointersMove) {
+TEST(LoopMemory, PtrAddMovesPointers) {
   EXPECT_EQ(
       RunBody("%at = const {value=12} : index\n%p = ptr_add %w, %at : ptr\n%m = const {value=-4} : index\n"
               "%x = load %p, %m : f32\nstore %x, %out, %z")[0],
@@ -124,8 +124,8 @@ struct Access {
   const char* op;
   const char* message;
 };
-TEST(LoopMemory, EveryAccessIsWithinItsAllocation) {
-  // T = B = 1: the buffer has 64 + 4 + 8 = 76 bytes, the output and the weight 256, each table one entry.
+TEST(LoopMemory, AccessesOutOfBoundsAreErrors) {
+  // With T = B = 1 the buffer has 64 + 4 + 8 = 76 bytes, output and weight have 256, and each table has one entry.
   const Access cases[] = {
       {"%x = const {value=1} : f32x16\n%at = const {value=193} : index\nstore %x, %out, %at", "store %x",
        "64 bytes at 193 of the output, which has 256"},
@@ -151,7 +151,7 @@ TEST(LoopMemory, EveryAccessIsWithinItsAllocation) {
       {"%big = const {value=4503599627370496} : index\n%k = const {value=2048} : index\n%m = mul %big, %k : "
        "index\n"
        "%p = ptr_add %out, %m : ptr\n%x = load %p, %m : f32x16",
-       "", ""},  // the two offsets wrap around to 0: in bounds
+       "", ""},  // the sum of the two offsets wraps to 0, which is in bounds
       {"%big = const {value=9007199254740991} : index\n%p = ptr_add %out, %big : ptr\n%x = load %p, %big : "
        "f32x16",
        "load %p", "64 bytes at 18014398509481982 of the output"},
@@ -168,7 +168,7 @@ TEST(LoopMemory, EveryAccessIsWithinItsAllocation) {
   }
 }
 
-TEST(LoopMemory, FreshMemoryReadsAsNaN) {
+TEST(LoopMemory, NewMemoryReadsAsNaN) {
   const std::vector<float> out = RunBody(
       "%s = scratch {bytes=64} : ptr\n%a = load %s, %z : f32\nstore %a, %out, %z\n%at = const {value=4} : "
       "index\n"
@@ -177,7 +177,7 @@ TEST(LoopMemory, FreshMemoryReadsAsNaN) {
   EXPECT_TRUE(std::isnan(out[1]));
 }
 
-// Scratch does not survive a work item: each of the items finds NaN, not what the one before left.
+// Scratch contents do not survive a work item: each item reads NaN, not the value of the previous item.
 TEST(LoopMemory, ScratchIsPoisonedForEveryItem) {
   const std::string body =
       "%x = load %scratch, %z : f32\n%f = const {value=1} : f32\nstore %f, %scratch, %z\n%row = const "
@@ -222,7 +222,7 @@ TEST(LoopMemory, PlannedBuffersAreViewsOfOneArena) {
   EXPECT_THAT(beyond.error().message, testing::HasSubstr("4 bytes at 8 of buffer %first, which has 8"));
 }
 
-TEST(LoopMemory, RefusesMemoryThatNoTestNeeds) {
+TEST(LoopMemory, RefusesTooMuchMemory) {
   const auto output = TryRun(Replaced(KernelText(""), "bytes=64,", "bytes=1099511627776,"));
   ASSERT_FALSE(output);
   EXPECT_THAT(output.error().message, testing::HasSubstr("buffer %buf: 1099511627788 bytes"));
@@ -230,7 +230,7 @@ TEST(LoopMemory, RefusesMemoryThatNoTestNeeds) {
 
 // ---- launches ---------------------------------------------------------------------------------------------
 
-// Counts visits of each row and column unit: out[row][unit] += 1, from the zeros that @clear writes.
+// Counts visits of each row and column unit: out[row][unit] += 1. @clear writes zeros first.
 std::string CountingModule(const std::string& domain) {
   return fmt::format(R"(module @m stage loop
     func @forward(%ids: i32[T], %p: i32[T], %k: i32[T], %s: i32[B,4], %q: i32[Q,4], %out: f32[B,16]) {{
@@ -271,7 +271,7 @@ std::string CountingModule(const std::string& domain) {
                      domain);
 }
 
-TEST(LoopLaunch, EveryRowAndColumnUnitIsVisitedOnceHoweverItIsCut) {
+TEST(LoopLaunch, EverySplitVisitsEachRowAndColumnUnitOnce) {
   for (const char* domain : {"rows(B) cols(10)", "rows(B by 2) cols(10 by 3)"}) {
     for (const int64_t max_rows : {0, 1, 3, 100}) {
       for (const int64_t max_cols : {0, 1, 4, 100}) {
@@ -304,12 +304,12 @@ TEST(LoopLaunch, TablesDescribeTheBatch) {
       {{50, 51, 52, 53, 54}, {1, 4}});
   ASSERT_TRUE(output) << output.error().message;
   EXPECT_EQ(output->values[0], 0);   // token 1 is the first of its sequence
-  EXPECT_EQ(output->values[1], 32);  // whose key slots start at 32
+  EXPECT_EQ(output->values[1], 32);  // key slots of sequence 1 start at 32
   EXPECT_EQ(output->values[2], 4);   // the second sequence's length
   EXPECT_EQ(output->values[3], 51);
 }
 
-TEST(LoopFiles, GatherThroughEveryOp) {
+TEST(LoopFiles, LoopFileGathersRows) {
   const Module module = MustParse(ReadTestFile("loop.tir"));
   std::vector<float> w(50 * 16);
   for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(i);

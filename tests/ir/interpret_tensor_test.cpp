@@ -1,4 +1,4 @@
-// Each op of the graph and kernel stages against its formula, on numbers small enough to follow.
+// Each op of the graph and kernel stages against its formula, on small inputs.
 #include <cmath>
 
 #include "ir_test_util.h"
@@ -9,35 +9,35 @@ namespace {
 
 constexpr double kTolerance = 1e-12;  // double arithmetic on a handful of numbers of size 1
 
-// A model of one table: `body` is the rest of forward, after %x = the rows of the table for the ids.
-struct Bench {
+// A model with one embedding table. The tests give the rest of forward, after %x = the embedded ids.
+struct TestModel {
   std::vector<float> table;  // [4, columns]
   int64_t columns;
-  std::string weights;  // more declarations
+  std::string weights;  // declarations of further weights
   std::vector<std::pair<std::string, std::vector<float>>> values;
 };
 
-Result<InterpreterOutput> TryRun(const Bench& bench, const std::string& body, int64_t out_columns,
+Result<InterpreterOutput> TryRun(const TestModel& model, const std::string& body, int64_t out_columns,
                                  const std::vector<int32_t>& lengths, std::vector<int32_t> ids = {}) {
   const std::string text = fmt::format(
       "module @m stage graph\nweight @table : f32[{},{}]\n{}\n"
       "func @forward(%ids: i32[T]) -> (f32[B,{}]) {{\n"
       "  %x = embed %ids, @table {{scale=1}} : f32[T,{}]\n{}\n}}\n",
-      static_cast<int64_t>(bench.table.size()) / bench.columns, bench.columns, bench.weights, out_columns,
-      bench.columns, body);
+      static_cast<int64_t>(model.table.size()) / model.columns, model.columns, model.weights, out_columns,
+      model.columns, body);
   InterpreterInput input;
   input.lengths = lengths;
   int32_t tokens = 0;
   for (const int32_t length : lengths) tokens += length;
   for (int32_t t = 0; t < tokens; ++t) input.ids.push_back(ids.empty() ? t : ids[t]);
-  std::vector<std::pair<std::string, std::vector<float>>> values = bench.values;
-  values.emplace_back("table", bench.table);
+  std::vector<std::pair<std::string, std::vector<float>>> values = model.values;
+  values.emplace_back("table", model.table);
   return Interpret(MustParse(text), NamedWeights(std::move(values)), input);
 }
 
-std::vector<double> MustRun(const Bench& bench, const std::string& body, int64_t out_columns,
+std::vector<double> MustRun(const TestModel& model, const std::string& body, int64_t out_columns,
                             const std::vector<int32_t>& lengths, std::vector<int32_t> ids = {}) {
-  const auto output = TryRun(bench, body, out_columns, lengths, std::move(ids));
+  const auto output = TryRun(model, body, out_columns, lengths, std::move(ids));
   EXPECT_TRUE(output) << (output ? "" : output.error().message);
   if (!output) return {};
   EXPECT_EQ(output->rows, static_cast<int64_t>(lengths.size()));
@@ -51,37 +51,38 @@ void ExpectNear(const std::vector<double>& got, const std::vector<double>& want,
   for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], tolerance) << "element " << i;
 }
 
-// One op between embed and pool, on sequences of one token, so that pooling changes nothing.
-std::vector<double> RunOp(const Bench& bench, const std::string& line, int64_t out_columns) {
-  return MustRun(bench,
+// Runs one op between embed and mean_pool, on sequences of one token, so that pooling changes nothing.
+std::vector<double> RunOp(const TestModel& model, const std::string& line, int64_t out_columns) {
+  return MustRun(model,
                  fmt::format("  %y = {} : f32[T,{}]\n  %p = mean_pool %y : f32[B,{}]\n  return %p", line,
                              out_columns, out_columns),
                  out_columns, {1, 1});
 }
 
 TEST(TensorOps, EmbedScalesTheRowOfAnId) {
-  const Bench bench{{1, 2, 3, 4, 5, 6}, 2, "", {}};
+  const TestModel model{{1, 2, 3, 4, 5, 6}, 2, "", {}};
   ExpectNear(
-      MustRun(bench, "%e = embed %ids, @table {scale=10} : f32[T,2]\n%p = mean_pool %e : f32[B,2]\nreturn %p",
+      MustRun(model, "%e = embed %ids, @table {scale=10} : f32[T,2]\n%p = mean_pool %e : f32[B,2]\nreturn %p",
               2, {1, 1}, {2, 0}),
       {50, 60, 10, 20});
 }
 
 TEST(TensorOps, EmbedRefusesAnIdOutsideTheTable) {
-  const Bench bench{{1, 2, 3, 4}, 2, "", {}};
+  const TestModel model{{1, 2, 3, 4}, 2, "", {}};
   for (const int32_t id : {-1, 2}) {
-    const auto output = TryRun(bench, "%p = mean_pool %x : f32[B,2]\nreturn %p", 2, {1}, {id});
+    const auto output = TryRun(model, "%p = mean_pool %x : f32[B,2]\nreturn %p", 2, {1}, {id});
     ASSERT_FALSE(output);
     EXPECT_THAT(output.error().message, testing::HasSubstr(fmt::format("embed %ids0, @table {{scale=1}}")));
-    EXPECT_THAT(output.error().message, testing::HasSubstr(fmt::format("token 0: id {} of 2 rows", id)));
+    EXPECT_THAT(output.error().message,
+                testing::HasSubstr(fmt::format("token 0: id {}, but the table has 2 rows", id)));
   }
 }
 
 TEST(TensorOps, RmsNormOverRowsAndGroups) {
-  const Bench bench{{3, 4, 6, 8, 1, -1, 0, 2},
-                    4,
-                    "weight @g : f32[4]\nweight @h : f32[2]",
-                    {{"g", {1, 2, 3, 4}}, {"h", {10, 100}}}};
+  const TestModel model{{3, 4, 6, 8, 1, -1, 0, 2},
+                        4,
+                        "weight @g : f32[4]\nweight @h : f32[2]",
+                        {{"g", {1, 2, 3, 4}}, {"h", {10, 100}}}};
   std::vector<double> want;
   const std::vector<std::vector<double>> rows = {{3, 4, 6, 8}, {1, -1, 0, 2}};
   for (const std::vector<double>& row : rows) {
@@ -89,15 +90,15 @@ TEST(TensorOps, RmsNormOverRowsAndGroups) {
     for (const double x : row) squares += x * x;
     for (int j = 0; j < 4; ++j) want.push_back(row[j] / std::sqrt(squares / 4 + 0.5) * (j + 1));
   }
-  ExpectNear(RunOp(bench, "rms_norm %x, @g {eps=0.5}", 4), want);
+  ExpectNear(RunOp(model, "rms_norm %x, @g {eps=0.5}", 4), want);
   const double a = std::sqrt(12.5), b = std::sqrt(50.0), c = 1, d = std::sqrt(2.0);
-  ExpectNear(RunOp(bench, "rms_norm %x, @h {eps=0, group=2}", 4),
+  ExpectNear(RunOp(model, "rms_norm %x, @h {eps=0, group=2}", 4),
              {30 / a, 400 / a, 60 / b, 800 / b, 10 / c, -100 / c, 0, 200 / d});
 }
 
-TEST(TensorOps, LinearIsTimesTheTransposedWeight) {
-  const Bench bench{{1, 2, 3, 4}, 2, "weight @w : f32[3,2]", {{"w", {1, 0, 0, 1, 10, 100}}}};
-  ExpectNear(RunOp(bench, "linear %x, @w", 3), {1, 2, 210, 3, 4, 430});
+TEST(TensorOps, LinearMultipliesByTheTransposedWeight) {
+  const TestModel model{{1, 2, 3, 4}, 2, "weight @w : f32[3,2]", {{"w", {1, 0, 0, 1, 10, 100}}}};
+  ExpectNear(RunOp(model, "linear %x, @w", 3), {1, 2, 210, 3, 4, 430});
 }
 
 TEST(TensorOps, Scale) {
@@ -105,19 +106,19 @@ TEST(TensorOps, Scale) {
 }
 
 TEST(TensorOps, QuantizeRoundsInBlocks) {
-  // Two blocks a row: the largest of the first is 8, of the second 0.
+  // Two blocks per row, with maximum magnitudes 8 and 0.
   std::vector<float> table(64, 0);
   for (int i = 0; i < 32; ++i) table[i] = static_cast<float>(i % 9) * (i % 2 ? 1.0f : -1.0f);
   std::vector<float> identity(64 * 64, 0);
   for (int i = 0; i < 64; ++i) identity[i * 65] = 1;
-  const Bench bench{table, 64, "weight @one : q8_0[64,64]", {{"one", identity}}};
+  const TestModel model{table, 64, "weight @one : q8_0[64,64]", {{"one", identity}}};
   for (const auto& [type, max] : {std::pair{"q16", 32767.0}, {"q8", 127.0}, {"q7", 63.0}}) {
-    const std::vector<double> got = MustRun(bench,
+    const std::vector<double> got = MustRun(model,
                                             fmt::format("%q = quantize %x : {}[T,64]\n%y = linear %q, @one : "
                                                         "f32[T,64]\n%p = mean_pool %y : f32[B,64]\nreturn %p",
                                                         type),
                                             64, {1});
-    // A one in q8_0 is 127 times f16(1 / 127).
+    // 1 in q8_0 is 127 times f16(1 / 127).
     const double one = 127 * static_cast<double>(F16ToF32(F32ToF16(1.0f / 127)));
     std::vector<double> want;
     for (const double x : table) want.push_back(std::nearbyint(x * (max / 8)) * (8 / max) * one);
@@ -125,10 +126,10 @@ TEST(TensorOps, QuantizeRoundsInBlocks) {
   }
 }
 
-TEST(TensorOps, RopeTurnsHalvesByPosition) {
+TEST(TensorOps, RopeRotatesHalvesByPosition) {
   const std::vector<float> table = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-  const Bench bench{table, 4, "weight @t = rope_table : f32[8,4] {factor=100}", {}};
-  // One sequence of three tokens; the mean shows all of them.
+  const TestModel model{table, 4, "weight @t = rope_table : f32[8,4] {factor=100}", {}};
+  // One sequence of three tokens; the mean depends on all of them.
   std::vector<double> want(4, 0);
   for (int t = 0; t < 3; ++t) {
     for (int i = 0; i < 2; ++i) {
@@ -139,44 +140,44 @@ TEST(TensorOps, RopeTurnsHalvesByPosition) {
     }
   }
   ExpectNear(
-      MustRun(bench,
+      MustRun(model,
               "%y = rope %x {theta=100, head_dim=4} : f32[T,4]\n%p = mean_pool %y : f32[B,4]\nreturn %p", 4,
               {3}),
       want);
-  // The table's entries are f32: half a unit in the last place of 1, times 12.
+  // The table's entries are f32: an error of half a unit in the last place of 1, times values of up to 12.
   ExpectNear(
-      MustRun(bench,
+      MustRun(model,
               "%y = rope_table %x, @t {head_dim=4} : f32[T,4]\n%p = mean_pool %y : f32[B,4]\nreturn %p", 4,
               {3}),
       want, 2 * 12 * 0x1p-25);
 }
 
 TEST(TensorOps, RopeStartsAgainInEachSequence) {
-  const Bench bench{{1, 2, 3, 4}, 2, "", {}};
-  // Position 0 turns by nothing.
-  ExpectNear(RunOp(bench, "rope %x {theta=10, head_dim=2}", 2), {1, 2, 3, 4});
+  const TestModel model{{1, 2, 3, 4}, 2, "", {}};
+  // Position 0 rotates by angle 0.
+  ExpectNear(RunOp(model, "rope %x {theta=10, head_dim=2}", 2), {1, 2, 3, 4});
 }
 
 TEST(TensorOps, RopeTableRefusesPositionsBeyondIt) {
-  const Bench bench{{1, 2, 3, 4, 5, 6}, 2, "weight @t = rope_table : f32[2,2] {factor=100}", {}};
+  const TestModel model{{1, 2, 3, 4, 5, 6}, 2, "weight @t = rope_table : f32[2,2] {factor=100}", {}};
   const auto output =
-      TryRun(bench, "%y = rope_table %x, @t {head_dim=2} : f32[T,2]\n%p = mean_pool %y : f32[B,2]\nreturn %p",
+      TryRun(model, "%y = rope_table %x, @t {head_dim=2} : f32[T,2]\n%p = mean_pool %y : f32[B,2]\nreturn %p",
              2, {3});
   ASSERT_FALSE(output);
-  EXPECT_THAT(output.error().message, testing::HasSubstr("position 2 of 2 in the table"));
+  EXPECT_THAT(output.error().message, testing::HasSubstr("position 2, but the table has 2 positions"));
 }
 
-// Against the formula, with every combination of window and grouping that matters; two sequences in the
-// batch, which must not see each other.
+// Attention against its formula, for several windows and with grouped heads. The batch has two sequences, which must not
+// attend to each other.
 TEST(TensorOps, AttentionWithWindowsAndGroups) {
   constexpr int kTokens = 9, kHeads = 4, kKvHeads = 2, kDim = 2, kColumns = kHeads * kDim;
   std::vector<float> table;
   for (int i = 0; i < kTokens * kColumns; ++i) table.push_back(static_cast<float>(std::sin(i * 1.7)));
-  const Bench bench{table, kColumns, "", {}};
+  const TestModel model{table, kColumns, "", {}};
   const std::vector<int32_t> lengths = {5, 4};
   for (const int window : {0, 1, 2, 3, 4, 100}) {
     const std::vector<double> got = MustRun(
-        bench,
+        model,
         fmt::format(
             "%kv = slice %x {{offset=2, size=4}} : f32[T,4]\n%v = slice %x {{offset=4, size=4}} : f32[T,4]\n"
             "%y = attention %x, %kv, %v {{heads=4, kv_heads=2, head_dim=2, window={}}} : f32[T,8]\n"
@@ -212,8 +213,8 @@ TEST(TensorOps, AttentionWithWindowsAndGroups) {
   }
 }
 
-// 16-bit dots round what they multiply: close to the exact result, and not equal to it. Sharp scores too, so that most
-// weights are far below their row's largest.
+// 16-bit dots round their operands: the result is near the exact one but not equal to it. With high sharpness most
+// attention weights are far below the largest weight of their row.
 TEST(TensorOps, AttentionWithSixteenBitDots) {
   constexpr int kTokens = 70, kDim = 64;
   for (const double sharpness : {0.3, 3.0}) {
@@ -221,10 +222,10 @@ TEST(TensorOps, AttentionWithSixteenBitDots) {
     for (int i = 0; i < kTokens * kDim; ++i) {
       table.push_back(static_cast<float>(sharpness * std::sin(i * 1.7 + i % 13)));
     }
-    const Bench bench{table, kDim, "", {}};
+    const TestModel model{table, kDim, "", {}};
     const auto run = [&](const char* dots) {
       return MustRun(
-          bench,
+          model,
           fmt::format("%k = scale %x {{scale=0.5}} : f32[T,64]\n"
                       "%y = attention %x, %k, %x {{heads=2, kv_heads=2, head_dim=32, window=40{}}} : "
                       "f32[T,64]\n%p = mean_pool %y : f32[B,64]\nreturn %p",
@@ -234,7 +235,7 @@ TEST(TensorOps, AttentionWithSixteenBitDots) {
     const std::vector<double> exact = run(""), rounded = run(", dots=16");
     double largest = 0;
     for (size_t i = 0; i < exact.size(); ++i) largest = std::max(largest, std::fabs(exact[i] - rounded[i]));
-    // A score is off by |q| |k| / 46300 sqrt(32) / 2 at most, a weight by that share of itself.
+    // The error of a score is at most |q| |k| / 46300 sqrt(32) / 2; the relative error of a weight is equal to it.
     const double bound = sharpness * sharpness * 16 / 46300 * std::sqrt(32.0) + 1.0 / 32767;
     EXPECT_LT(largest, sharpness * bound);
     EXPECT_GT(largest, 0);
@@ -251,28 +252,28 @@ TEST(TensorOps, Gelu) {
 }
 
 TEST(TensorOps, SliceAndDeinterleave) {
-  const Bench bench{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 6, "", {}};
-  ExpectNear(RunOp(bench, "slice %x {offset=2, size=3}", 3), {2, 3, 4, 8, 9, 10});
+  const TestModel model{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 6, "", {}};
+  ExpectNear(RunOp(model, "slice %x {offset=2, size=3}", 3), {2, 3, 4, 8, 9, 10});
   // Granules of 2, two ways: a0 a1 b0 b1 a2 a3.
-  ExpectNear(RunOp(bench, "deinterleave %x {size=3, way=0, ways=2, granule=2}", 3), {0, 1, 4, 6, 7, 10});
-  ExpectNear(RunOp(bench, "deinterleave %x {size=2, way=1, ways=2, granule=2}", 2), {2, 3, 8, 9});
+  ExpectNear(RunOp(model, "deinterleave %x {size=3, way=0, ways=2, granule=2}", 3), {0, 1, 4, 6, 7, 10});
+  ExpectNear(RunOp(model, "deinterleave %x {size=2, way=1, ways=2, granule=2}", 2), {2, 3, 8, 9});
 }
 
 TEST(TensorOps, AddAndMul) {
-  const Bench bench{{1, 2, 3, -4}, 2, "", {}};
-  ExpectNear(RunOp(bench, "add %x, %x", 2), {2, 4, 6, -8});
-  ExpectNear(RunOp(bench, "mul %x, %x", 2), {1, 4, 9, 16});
+  const TestModel model{{1, 2, 3, -4}, 2, "", {}};
+  ExpectNear(RunOp(model, "add %x, %x", 2), {2, 4, 6, -8});
+  ExpectNear(RunOp(model, "mul %x, %x", 2), {1, 4, 9, 16});
 }
 
 TEST(TensorOps, MeanPoolAndL2Normalize) {
-  const Bench bench{{1, 2, 3, 6, 2, -2, 0, 0}, 2, "", {}};
-  ExpectNear(MustRun(bench, "%p = mean_pool %x : f32[B,2]\nreturn %p", 2, {3, 1}), {2, 2, 0, 0});
+  const TestModel model{{1, 2, 3, 6, 2, -2, 0, 0}, 2, "", {}};
+  ExpectNear(MustRun(model, "%p = mean_pool %x : f32[B,2]\nreturn %p", 2, {3, 1}), {2, 2, 0, 0});
   ExpectNear(
-      MustRun(bench, "%p = mean_pool %x : f32[B,2]\n%e = l2_normalize %p : f32[B,2]\nreturn %e", 2, {3, 1}),
+      MustRun(model, "%p = mean_pool %x : f32[B,2]\n%e = l2_normalize %p : f32[B,2]\nreturn %e", 2, {3, 1}),
       {std::sqrt(0.5), std::sqrt(0.5), 0, 0});
 }
 
-TEST(TensorOps, KernelsComputeWhatTheirOpsSay) {
+TEST(TensorOps, KernelsComputeTheSameAsTheGraph) {
   const Module module = MustParse(ReadTestFile("kernel.tir"));
   const std::string graph = R"(module @tiny stage graph
     weight @embd : f32[50,64]
@@ -305,15 +306,15 @@ TEST(TensorOps, KernelsComputeWhatTheirOpsSay) {
   EXPECT_EQ(kernels->values, whole->values);
 }
 
-TEST(Interpreter, RefusesBatchesThatDoNotAddUp) {
+TEST(Interpreter, RefusesInvalidBatches) {
   const Module module = MustParse(ReadTestFile("kernel.tir"));
   const auto message = [&](InterpreterInput input) {
     const auto output = Interpret(module, NamedWeights({}), input);
     return output ? "" : output.error().message;
   };
-  EXPECT_EQ(message({{}, {}}), "a batch without sequences");
+  EXPECT_EQ(message({{}, {}}), "the batch has no sequences");
   EXPECT_EQ(message({{1, 2}, {2, 0}}), "sequence 1: length 0, expected more than 0");
-  EXPECT_EQ(message({{1, 2}, {3}}), "2 ids for sequences of 3 tokens together");
+  EXPECT_EQ(message({{1, 2}, {3}}), "2 ids, but the sequences have 3 tokens in all");
   EXPECT_THAT(message({{1}, {2000000000, 2000000000}}), testing::HasSubstr("more than"));
   EXPECT_EQ(message({{1}, {1}}), "no weight @embd");
 }
@@ -322,7 +323,7 @@ TEST(Interpreter, RefusesModulesThatDoNotVerify) {
   const Module module = MustParse("module @m stage graph\n");
   const auto output = Interpret(module, NamedWeights({}), {{1}, {1}});
   ASSERT_FALSE(output);
-  EXPECT_EQ(output.error().message, "the first function is not @forward");
+  EXPECT_EQ(output.error().message, "the first function must be @forward");
 }
 
 }  // namespace

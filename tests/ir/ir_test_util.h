@@ -28,26 +28,26 @@ inline std::string ReadTestFile(const std::string& name) {
 
 inline std::string Replaced(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << "the text does not hold: " << from;
+  EXPECT_NE(at, std::string::npos) << "not found in the text: " << from;
   return at == std::string::npos ? text : text.replace(at, from.size(), to);
 }
 
-// Parses text that must be right.
+// Parses text that must be correct.
 inline Module MustParse(const std::string& text) {
   Result<Module> module = Parse(text, "test.tir");
   EXPECT_TRUE(module) << (module ? "" : module.error().message) << "\n" << text;
   return module ? std::move(*module) : Module();
 }
 
-// What parsing and verifying says: empty when all is well.
-inline std::string Complaint(const std::string& text) {
+// The error message of parsing and verifying `text`; empty without an error.
+inline std::string ErrorOf(const std::string& text) {
   const Result<Module> module = Parse(text, "test.tir");
   if (!module) return "parser: " + module.error().message;
   const Status status = Verify(*module);
   return status ? "" : status.error().message;
 }
 
-// Weights given by name as f32 numbers, encoded as the weight's type says.
+// Weights given by name as f32 values, encoded in the weight's type.
 inline WeightSource NamedWeights(std::vector<std::pair<std::string, std::vector<float>>> values) {
   return WeightsFromTensors([values](const Module& module, WeightId id) -> Result<std::vector<uint8_t>> {
     for (const auto& [name, numbers] : values) {

@@ -1,4 +1,4 @@
-// Each op of the loop stage on lanes against its formula, to the bit.
+// Each lane op of the loop stage against its formula, exact to the bit.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -11,7 +11,7 @@ namespace {
 
 int32_t Bits32(float value) { return std::bit_cast<int32_t>(value); }
 
-// The bits of 16 lanes of an expression on %a = i - 8.5 and %b = i + 7.5, or their bitcasts %ia and %ib.
+// The bits of the 16 lanes of an op on %a = i - 8.5 and %b = i + 7.5, or on their bitcasts %ia and %ib.
 std::vector<int32_t> Lanes(const std::string& line, const char* type = "f32x16") {
   const std::string store = std::string(type) == "i1x16"
                                 ? "%yes = const {value=1} : i32x16\n%no = const {value=0} : i32x16\n"
@@ -49,8 +49,8 @@ TEST(LoopOps, FloatArithmetic) {
   }
 }
 
-// A product that a separate rounding would lose: (1 + e)^2 - 1 - 2e = e^2.
-TEST(LoopOps, FmaRoundsOnceAndOthersAreNotContracted) {
+// (1 + e)^2 - 1 - 2e = e^2; rounding the product first would give 0.
+TEST(LoopOps, FmaRoundsOnceAndMulAddIsNotContracted) {
   const std::string operands =
       "%x = const {value=1.00000011920928955078125} : f32x16\n%c = const {value=-1.0000002384185791015625} : "
       "f32x16\n";
@@ -59,8 +59,8 @@ TEST(LoopOps, FmaRoundsOnceAndOthersAreNotContracted) {
             0.0f);
 }
 
-TEST(LoopOps, MinAndMaxTakeTheSecondOperandForNaN) {
-  // Bits of a NaN, compared with 1.
+TEST(LoopOps, MinAndMaxReturnTheSecondOperandForNaN) {
+  // %nan from its bits, compared with 1.
   const std::string nan =
       "%nb = const {value=2143289344} : i32x16\n%nan = bitcast %nb : f32x16\n%o = const {value=1} : f32x16\n";
   EXPECT_EQ(RunBody(nan + "%y = min %nan, %o : f32x16\nstore %y, %out, %z")[0], 1.0f);
@@ -117,7 +117,7 @@ TEST(LoopOps, Comparisons) {
   }
 }
 
-TEST(LoopOps, SelectByLaneAndAsAWhole) {
+TEST(LoopOps, SelectByLaneAndWhole) {
   const std::vector<float> out = RunBody(
       "%k = iota : i32x16\n%five = const {value=5} : i32x16\n%lt = cmp_lt %k, %five : i1x16\n"
       "%a = load %w, %z : f32x16\n%o = const {value=1} : f32x16\n%y = select %lt, %a, %o : f32x16\n"
@@ -130,7 +130,7 @@ TEST(LoopOps, SelectByLaneAndAsAWhole) {
   }
 }
 
-// 16 numbers whose sum depends on the order: the tree of ops.def, not left to right.
+// The sum of these 16 numbers depends on the order: it must follow the tree of ops.def, not run from left to right.
 TEST(LoopOps, ReduceUsesTheFixedTree) {
   const std::vector<float> out = RunBody(
       "%a = load %w, %z : f32x16\n%c = const {value=0.1} : f32x16\n%big = const {value=16777216} : f32x16\n"
@@ -151,7 +151,7 @@ TEST(LoopOps, ReduceUsesTheFixedTree) {
   EXPECT_EQ(out[2], 120.0f);
 }
 
-// Bytes 0..63 of a register, seen as `from`, converted and stored.
+// The result of converting 64 fixed bytes, read as `from`, to `to`.
 std::vector<float> Converted(const std::string& from, const std::string& to) {
   return RunBody(
       fmt::format("%k = iota : i32x16\n%m = const {{value=-1640531527}} : i32x16\n%h = mul %k, %m : "
@@ -159,7 +159,7 @@ std::vector<float> Converted(const std::string& from, const std::string& to) {
                   "%x = load %buf, %z : {}\n%y = convert %x : {}\nstore %y, %out, %z",
                   from, to));
 }
-// The same bytes here.
+// The same 64 bytes as elements of T.
 template <typename T>
 std::vector<T> Source() {
   std::vector<uint32_t> words;

@@ -9,7 +9,7 @@
 
 namespace ggufc::ir {
 
-// A module whose one kernel, `body`, leaves its result in the output, f32[B,64].
+// A module with one kernel that runs `body` and writes the module's output, f32[B,64].
 inline std::string KernelText(const std::string& body, const std::string& domain = "rows(B) cols(1)",
                               const std::string& more = "") {
   return fmt::format(R"(module @m stage loop
@@ -29,8 +29,8 @@ kernel @k(%out: ptr, %ids: ptr, %positions: ptr, %slots: ptr, %sequences: ptr, %
                      domain, body, more);
 }
 
-// The same, but the kernel's output is memory whose bytes become the module's output, a number a byte: bits
-// survive that would not survive as floating-point numbers.
+// The same, but the kernel writes a buffer whose bytes become the module's output, one number per byte. So bit patterns
+// that floating-point output would not preserve can be compared.
 inline std::string BytesText(const std::string& body) {
   std::string text = KernelText(body, "rows(B) cols(1)", R"(
 kernel @bytes(%from: ptr, %to: ptr, %scratch: ptr, %ra: index, %rb: index, %ca: index, %cb: index) rows(B) cols(1) {

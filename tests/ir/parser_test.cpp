@@ -1,4 +1,4 @@
-// What the parser says to text that is wrong. Places are exact: they are what a person needs first.
+// The parser's errors, with exact line and column.
 #include "ir_test_util.h"
 
 namespace ggufc::ir {
@@ -47,10 +47,11 @@ constexpr Case kCases[] = {
      "3:8: expected the @name of a weight above, found `@a`"},
     {"module @m stage graph\nfunc @f() {\n  %a = iota\n}", "4:1: expected `:`, found `}`"},
     {"module @m stage graph\nfunc @f() {\n  %a, %b = iota : i32\n}",
-     "3:3: expected 2 types for as many results, found 1"},
-    {"module @m stage graph\nfunc @f() {\n  iota {size=1, size=2}\n}", "3:17: expected each attribute once"},
+     "3:3: expected 2 result types, one per result, found 1"},
+    {"module @m stage graph\nfunc @f() {\n  iota {size=1, size=2}\n}",
+     "3:17: expected an attribute that this op does not have yet"},
     {"module @m stage graph\nfunc @f() {\n  iota {sice=1}\n}",
-     "3:9: expected an attribute that an op has, found `sice`"},
+     "3:9: expected the name of an attribute, found `sice`"},
     {"module @m stage graph\nfunc @f() {\n  iota {size=1.5}\n}", "3:14: expected size"},
     {"module @m stage graph\nfunc @f() {\n  iota {eps=1e}\n}", "3:13: expected a number, found `1e`"},
     {"module @m stage graph\nfunc @f() {\n  iota {eps=1e999}\n}", "3:13: expected a number, found `1e999`"},
@@ -63,7 +64,7 @@ constexpr Case kCases[] = {
     {"module @m stage graph\nkernel @f() scratch(-1) {}", "2:21: expected bytes"},
 };
 
-TEST(Parser, NamesThePlaceOfAnError) {
+TEST(Parser, ErrorsHaveLineAndColumn) {
   for (const Case& c : kCases) {
     const Result<Module> module = Parse(c.text, "a.tir");
     ASSERT_FALSE(module) << c.text;
@@ -83,20 +84,20 @@ TEST(Parser, RefusesDeepNesting) {
 TEST(Parser, RefusesHugeTokens) {
   const Result<Module> module = Parse("module @" + std::string(100000, 'a'), "a.tir");
   ASSERT_FALSE(module);
-  EXPECT_THAT(module.error().message, testing::HasSubstr("1:8: a token of 100000 bytes (at most 4096)"));
+  EXPECT_THAT(module.error().message, testing::HasSubstr("1:8: the token has 100000 bytes (at most 4096)"));
 }
 
-// Every prefix of a good file, and every single-byte change of one, is read or refused; nothing crashes.
-TEST(Parser, SurvivesDamage) {
+// Prefixes and random single-byte changes of valid files are parsed or refused without a crash.
+TEST(Parser, DamagedTextDoesNotCrash) {
   for (const char* file : {"graph.tir", "kernel.tir", "loop.tir"}) {
     const std::string text = ReadTestFile(file);
-    for (size_t n = 0; n < text.size(); n += 7) Complaint(text.substr(0, n));
+    for (size_t n = 0; n < text.size(); n += 7) ErrorOf(text.substr(0, n));
     uint64_t random = 12345;
     for (int i = 0; i < 3000; ++i) {
       random = random * 6364136223846793005u + 1442695040888963407u;
       std::string damaged = text;
       damaged[(random >> 33) % text.size()] = "%@{}()[],:=0x9-TBQ \n\"\\"[(random >> 20) % 23];
-      if (Complaint(damaged).empty()) {
+      if (ErrorOf(damaged).empty()) {
         const std::string printed = Print(MustParse(damaged));
         EXPECT_EQ(Print(MustParse(printed)), printed) << file << " change " << i;
       }

@@ -1,4 +1,4 @@
-// print(parse(print(m))) == print(m), on files that together hold every op and every attribute.
+// print(parse(print(m))) == print(m), for files that together contain every op and every attribute.
 #include <bit>
 #include <limits>
 #include <set>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kFiles[] = {"graph.tir", "kernel.tir", "loop.tir"};
 
-TEST(RoundTrip, PrintedTextReadsBackAsItself) {
+TEST(RoundTrip, PrintedTextParsesToTheSameText) {
   for (const char* file : kFiles) {
     const Module module = MustParse(ReadTestFile(file));
     const Status status = Verify(module);
@@ -19,11 +19,11 @@ TEST(RoundTrip, PrintedTextReadsBackAsItself) {
     const std::string text = Print(module);
     const Module again = MustParse(text);
     EXPECT_EQ(Print(again), text) << file;
-    EXPECT_EQ(Complaint(text), "") << file;
+    EXPECT_EQ(ErrorOf(text), "") << file;
   }
 }
 
-TEST(RoundTrip, FilesHoldEveryOpAndAttribute) {
+TEST(RoundTrip, FilesContainEveryOpAndAttribute) {
   std::set<OpKind> ops;
   std::set<Attr> attrs;
   for (const char* file : kFiles) {
@@ -42,7 +42,7 @@ TEST(RoundTrip, FilesHoldEveryOpAndAttribute) {
 #include "ir/core/ops.def"
 }
 
-TEST(RoundTrip, TextIsExact) {
+TEST(RoundTrip, CanonicalTextIsUnchanged) {
   const std::string text = R"(module @"a b" stage loop
 
 weight @g : f32[16]
@@ -73,7 +73,7 @@ kernel @"k/1"(%0: ptr, %1: ptr, %2: ptr, %3: ptr, %4: ptr, %5: index, %6: index,
   EXPECT_EQ(Print(MustParse(text)), text);
 }
 
-TEST(RoundTrip, NumbersFollowTheTextAndHintsAreCleaned) {
+TEST(RoundTrip, ValuesAreRenumberedAndHintsCleaned) {
   const Module module = MustParse(R"(module @m stage graph
     weight @e : f32[4,8]
     func @forward(%T7: i32[T]) -> (f32[B,8]) {  // a comment
@@ -101,7 +101,7 @@ TEST(Printer, FloatsAreShortAndExact) {
   EXPECT_EQ(FormatFloat(-std::numeric_limits<double>::infinity()), "-inf");
 }
 
-TEST(Printer, FloatsReadBackToTheBit) {
+TEST(Printer, FloatsParseToTheSameBits) {
   const std::string base = ReadTestFile("graph.tir");
   for (const double value : {0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -0.0, 1e22, 123456789.125}) {
     const Module module = MustParse(Replaced(base, "scale=8", "scale=" + FormatFloat(value)));
@@ -110,21 +110,21 @@ TEST(Printer, FloatsReadBackToTheBit) {
   }
 }
 
-TEST(Printer, QuotesOddNamesOnly) {
+TEST(Printer, QuotesOnlyNamesThatAreNotPlain) {
   EXPECT_EQ(QuoteName("blk.0.attn_q-x.weight"), "blk.0.attn_q-x.weight");
   EXPECT_EQ(QuoteName(""), "\"\"");
   EXPECT_EQ(QuoteName("a b"), "\"a b\"");
   EXPECT_EQ(QuoteName("a\"\\\n\x7f"), "\"a\\\"\\\\\\x0a\\x7f\"");
 }
 
-TEST(Printer, WeightNameOfAnyCharactersReadsBack) {
+TEST(Printer, QuotedWeightNameParsesToTheSameName) {
   std::string name = "\u00e9\u2581\U0001F600";
   for (int c = 0x20; c < 0x7F; ++c) name += static_cast<char>(c);
   const std::string text = "module @m stage graph\nweight @" + QuoteName(name) + " : f32[4]\n";
   EXPECT_EQ(MustParse(text).weights.at(0).name, name);
 }
 
-TEST(OpTable, AttributesKeepTheTablesOrder) {
+TEST(OpTable, SetKeepsAttributesInTableOrder) {
   Op op{OpKind::kBuffer, {}, {}, {}, {}, {}};
   op.Set(AttrValue::Int(Attr::kBytesT, 2));
   op.Set(AttrValue::Int(Attr::kBytes, 1));
@@ -139,7 +139,7 @@ TEST(OpTable, AttributesKeepTheTablesOrder) {
   EXPECT_EQ(op.Int(Attr::kBytes, 7), 7);
 }
 
-TEST(OpTable, NamesFindTheirOps) {
+TEST(OpTable, FindsOpsAndAttributesByName) {
 #define OP(enumerator, spelling, ...) EXPECT_EQ(FindOp(spelling), OpKind::enumerator);
 #define ATTR(enumerator, spelling, kind) EXPECT_EQ(FindAttr(spelling), Attr::enumerator);
 #include "ir/core/ops.def"

@@ -56,8 +56,8 @@ TEST(FloatBits, HalfPrecisionRoundTripsAndRounds) {
   EXPECT_EQ(BF16ToF32(0xc0a0), -5.0f);
 }
 
-// As runtime/exec/weight_packer.h does it: 0.5 x 0.7 x 0.408 rounded after each factor is another float.
-TEST(WeightLayout, AScaleOfAScaleIsRoundedOnce) {
+// Like runtime/exec/weight_packer.h. Rounding 0.5 x 0.7 x 0.408 after each factor would give another float.
+TEST(WeightLayout, ChainedScalesRoundOnce) {
   const Module module = MustParse(R"(module @m stage graph
     weight @g : f32[3]
     weight @a = scale(@g) : f32[3] {factor=0.7}
@@ -74,7 +74,7 @@ TEST(WeightLayout, AScaleOfAScaleIsRoundedOnce) {
     EXPECT_EQ(At<float>(*bytes, 4 * i), once);
     differs |= static_cast<float>(static_cast<float>(values[i] * 0.7) * 0.4082482904638631) != once;
   }
-  EXPECT_TRUE(differs) << "these values do not tell one rounding from two";
+  EXPECT_TRUE(differs) << "one rounding and two give equal results for these values";
 }
 
 TEST(WeightLayout, EncodeAndDequantizeAgree) {
@@ -85,8 +85,8 @@ TEST(WeightLayout, EncodeAndDequantizeAgree) {
     ASSERT_EQ(static_cast<int64_t>(bytes.size()), FileBytes(type));
     const std::vector<double> back = Dequantize(type, bytes);
     for (size_t i = 0; i < values.size(); ++i) {
-      // Whole numbers of 7 bits are exact in all but q8_0, whose scale is max / 127 rounded to 11 bits and
-      // whose quotient is off by half a step at most.
+      // Whole numbers of 7 bits are exact in all formats but q8_0. There the scale, max / 127, is rounded to 11 bits and
+      // each quotient is off by at most half a step.
       const double limit = scalar == Scalar::kQ8_0 ? 0.5 + 128 * 0x1p-11 : 0;
       EXPECT_NEAR(back[i], values[i], limit) << Name(scalar) << " " << i;
     }
@@ -99,7 +99,7 @@ TEST(WeightLayout, FileSizes) {
   EXPECT_EQ(FileBytes(Type::Tensor(Scalar::kF32, 5)), 20);
 }
 
-// 40 rows in units of 20: two panels a unit, the second with 4 rows.
+// 40 rows in units of 20: each unit has two panels, the second with 4 rows.
 TEST(WeightLayout, PacksQuantisedPanels) {
   constexpr int64_t kRows = 40, kColumns = 64, kUnit = 20;
   const Type type = Type::Tensor(Scalar::kQ8_0, kRows, kColumns);
@@ -145,7 +145,7 @@ TEST(WeightLayout, PacksFloatPanels) {
   }
 }
 
-TEST(WeightLayout, VectorsFillWholeLanesAndTablesStay) {
+TEST(WeightLayout, VectorsArePaddedAndTablesUnchanged) {
   const Type vector = Type::Tensor(Scalar::kF32, 20);
   const std::vector<uint8_t> packed = PackedBytes(MakeWeight(vector), Encode(vector, Ramp(20)));
   ASSERT_EQ(packed.size(), 32 * sizeof(float));
@@ -199,7 +199,7 @@ TEST(WeightLayout, TensorOfTheWrongSizeIsAnError) {
   EXPECT_EQ(floats.error().message, "weight @a: 23 bytes, expected 24 for f32[3,2]");
 }
 
-TEST(WeightLayout, RefusesWeightsThatCannotFit) {
+TEST(WeightLayout, RefusesTooLargeWeights) {
   const Module module =
       MustParse("module @m stage graph\nweight @r = rope_table : f32[2147483648,256] {factor=2}\n");
   const auto floats = RandomWeights(1).floats(module, WeightId{0});
@@ -207,7 +207,7 @@ TEST(WeightLayout, RefusesWeightsThatCannotFit) {
   EXPECT_EQ(floats.error().message, "weight @r: 2199023255552 bytes (at most 17179869184)");
 }
 
-TEST(RandomWeights, SameForNameAndSeedWhateverTheModule) {
+TEST(RandomWeights, DependOnNameAndSeedOnly) {
   const Module one = MustParse("module @m stage graph\nweight @a : q8_0[64,128]\nweight @n : f32[512]\n");
   const Module two = MustParse("module @m stage graph\nweight @z : f32[4]\nweight @a : q8_0[64,128]\n");
   const auto a = RandomWeights(7).floats(one, WeightId{0}), b = RandomWeights(7).floats(two, WeightId{1});

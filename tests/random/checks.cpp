@@ -19,7 +19,7 @@ using ir::InterpreterInput;
 using ir::InterpreterOutput;
 using testing::Build;
 
-// Rows of the smallest table that is looked into.
+// The number of rows of the smallest embedding table.
 int64_t Vocabulary(const ir::Module& graph) {
   int64_t rows = std::numeric_limits<int32_t>::max();
   const ir::Function& forward = graph.forward();
@@ -66,19 +66,19 @@ class Checker {
     outcome_.standard_errors = std::move(passed.standard_errors);
     if (passed.refusal) return Refuse("passes", *passed.refusal);
     if (passed.disagreement)
-      return Disagree(passed.disagreement->check, On(build, passed.disagreement->message));
+      return Disagree(passed.disagreement->check, WithBuild(build, passed.disagreement->message));
     expected_ = std::move(passed.output);
-    if (Stops("cuts", Cuts(passed.module))) return outcome_;
-    const codegen::Target& other = Other(*build.target);
+    if (Failed("cuts", CheckCuts(passed.module))) return outcome_;
+    const codegen::Target& other = OtherTargetThan(*build.target);
     const Result<ir::Module> lowered = Lowered(other);
-    // One weight in two layouts may be one layout for another target.
+    // Another target may need two layouts of one weight, which the compiler refuses.
     if (!lowered) return Refuse("target", fmt::format("{}: {}", other.name(), lowered.error().message));
-    if (Stops("target", OtherTarget(other, *lowered, *build.target))) return outcome_;
+    if (Failed("target", CheckTarget(other, *lowered, *build.target))) return outcome_;
     if (!options_.code || RunCode(passed.module, build) || !options_.every_build) return outcome_;
     for (size_t i = 1; i < builds; ++i) {
       const Build& next = options_.builds[(program_.turn + i) % builds];
       const Result<ir::Module> module = Lowered(*next.target);
-      if (!module) return Refuse("code", On(next, module.error().message));
+      if (!module) return Refuse("code", WithBuild(next, module.error().message));
       if (RunCode(*module, next)) break;
     }
     return outcome_;
@@ -109,10 +109,11 @@ class Checker {
     outcome_.message = std::move(message);
     return outcome_;
   }
-  static std::string On(const Build& build, const std::string& message) {
+  static std::string WithBuild(const Build& build, const std::string& message) {
     return fmt::format("{}: {}", build.Name(), message);
   }
-  bool Stops(const char* check, const Status& status) {
+  // Records a failure of `check`. Returns whether it failed.
+  bool Failed(const char* check, const Status& status) {
     if (!status) Disagree(check, status.error().message);
     return !status;
   }
@@ -122,7 +123,7 @@ class Checker {
     return difference.empty() ? Status() : Err("{}", difference);
   }
 
-  Status Cuts(const ir::Module& module) const {
+  Status CheckCuts(const ir::Module& module) const {
     Draw draw(program_.weights);
     InterpreterInput input = program_.batch;
     input.max_rows = draw.Between(1, 8);
@@ -141,7 +142,7 @@ class Checker {
     return module;
   }
 
-  const codegen::Target& Other(const codegen::Target& target) const {
+  const codegen::Target& OtherTargetThan(const codegen::Target& target) const {
     std::vector<const codegen::Target*> others;
     for (const codegen::Target& other : codegen::Targets()) {
       if (other.name() != target.name()) others.push_back(&other);
@@ -149,8 +150,8 @@ class Checker {
     return *others[program_.turn / options_.builds.size() % others.size()];
   }
 
-  // `module`: lowered for `other`.
-  Status OtherTarget(const codegen::Target& other, const ir::Module& module,
+  // `module` is lowered for `other`.
+  Status CheckTarget(const codegen::Target& other, const ir::Module& module,
                      const codegen::Target& target) const {
     const auto run = [&]() -> Status {
       ASSIGN_OR_RETURN(const InterpreterOutput output, ir::Interpret(module, weights_, program_.batch));
@@ -159,11 +160,11 @@ class Checker {
     return WithContext(fmt::format("loops for {} and for {}", other.name(), target.name()), run());
   }
 
-  // Whether that decides the outcome.
+  // Checks generated code. Returns whether the outcome is decided.
   bool RunCode(const ir::Module& module, const Build& build) {
     if (!file_) {
       Result<frontend::GgufFile> file = WriteWeights(program_.module, weights_, options_.folder);
-      if (Stops("weights", file ? Status() : tl::unexpected<Error>(file.error()))) return true;
+      if (Failed("weights", file ? Status() : tl::unexpected<Error>(file.error()))) return true;
       file_ = std::move(*file);
     }
     Result<Code> code = Code::Plan(module, *file_, Vocabulary(program_.module), program_.context_length);
@@ -171,7 +172,7 @@ class Checker {
       Refuse("plan", code.error().message);
       return true;
     }
-    return Stops("code", WithContext(build.Name(), AllRuns(*code, module, build)));
+    return Failed("code", WithContext(build.Name(), AllRuns(*code, module, build)));
   }
 
   Status AllRuns(Code& code, const ir::Module& module, const Build& build) const {
@@ -206,7 +207,7 @@ class Checker {
   const ir::WeightSource weights_;
   std::vector<size_t> order_;
   std::optional<frontend::GgufFile> file_;
-  InterpreterOutput expected_;  // of the loop stage
+  InterpreterOutput expected_;  // result of the loop stage
   Outcome outcome_;
 };
 

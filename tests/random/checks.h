@@ -1,16 +1,16 @@
-// What must hold of a program.
+// The checks of a program.
 //
-//   graph             it verifies, prints and reads back; the interpreter runs it
-//   PASS, PASS: text  so does the module behind each pass, and its result is the same within what the pass may change
+//   graph             it verifies, its printed text parses to the same module, and the interpreter runs it
+//   PASS, PASS: text  the same holds after each pass, and the result differs by no more than the pass may change
 //                     (tests/passes/equivalence.h)
 //   cuts              the loop stage gives the same bits for random work items in random order
-//   target            and tiled for another target
-//   code              generated code runs and gives the loop stage's bits: the batch in one thread, two, three; each
-//                     sequence alone; in another order; cut at random; in chunks
+//   target            the loop stage for another target gives the same bits
+//   code              generated code gives the bits of the loop stage: the batch in one, two and three threads; each
+//                     sequence alone; sequences in another order; random work items; chunks
 //
-// Passes and code are checked for one build of builds.h, which goes round with Program::turn, and `target` for another
-// target, so that 20 programs have had every pair. Everything is compared with the bits of one loop-stage run, so all
-// targets, batches and cuts are compared with one another.
+// Passes and code are checked for one build of builds.h, `target` for one other target. Program::turn selects both, so 20
+// programs cover every pair. Everything is compared with the bits of one loop-stage run, so all targets, batches and work
+// items are compared with one another.
 #pragma once
 
 #include <map>
@@ -28,20 +28,20 @@ struct CheckOptions {
   std::span<const passes::PassInfo> passes = passes::AllPasses();
   std::vector<testing::Build> builds = testing::BuildsInEveryForm();
   bool code = true;             // false: interpreters only, which is ten times as fast
-  bool every_build = false;     // code for all builds, for each program
-  std::string folder = "/tmp";  // for a file of weights, whose name does not stay
+  bool every_build = false;     // check code for all builds
+  std::string folder = "/tmp";  // for the file of weights, which is unlinked while in use
 };
 
 struct Outcome {
   enum class Kind {
     kAgrees,
-    kRefused,    // the compiler says what of the program it cannot handle
-    kDisagrees,  // or an interpreter failed, a pass left a malformed module, ...
+    kRefused,    // the compiler reports that it cannot handle the program
+    kDisagrees,  // different results, a failing interpreter, a malformed module after a pass, ...
   };
   Kind kind = Kind::kAgrees;
-  std::string check;                              // kRefused, kDisagrees: see above
+  std::string check;                              // kRefused, kDisagrees: the check, as listed above
   std::string message;                            // kRefused, kDisagrees
-  std::map<std::string, double> standard_errors;  // of the passes that have a tolerance
+  std::map<std::string, double> standard_errors;  // by pass, for passes that have a tolerance
 };
 
 Outcome Check(const Program& program, const CheckOptions& options);

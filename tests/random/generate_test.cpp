@@ -1,4 +1,4 @@
-// What the generator promises: one program a number, valid and of moderate size, everything the graph stage knows.
+// The generator: reproducible and valid programs, moderate values, and every op of the graph stage.
 #include "generate.h"
 
 #include <gmock/gmock.h>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint64_t kSeed = 7, kPrograms = 400;
 
-TEST(GenerateTest, ANumberMeansOneProgram) {
+TEST(GenerateTest, IndexDeterminesTheProgram) {
   std::set<std::string> texts;
   for (uint64_t index = 0; index < 50; ++index) {
     const std::string text = ToText(Generate(kSeed, index));
@@ -27,8 +27,7 @@ TEST(GenerateTest, ANumberMeansOneProgram) {
   EXPECT_EQ(texts.size(), 50u);
 }
 
-// Also across machines and libraries: this changes with the generator, and seeds in old reports then mean other programs.
-TEST(GenerateTest, TextReadsBackAsItself) {
+TEST(GenerateTest, TextParsesToTheSameText) {
   for (uint64_t index = 0; index < kPrograms; ++index) {
     const std::string text = ToText(Generate(kSeed, index));
     const Result<Program> again = ParseProgram(text, "generated");
@@ -37,7 +36,7 @@ TEST(GenerateTest, TextReadsBackAsItself) {
   }
 }
 
-TEST(GenerateTest, EverythingOfTheGraphStageOccurs) {
+TEST(GenerateTest, AllOpsAndTypesOccur) {
   std::set<ir::OpKind> ops;
   std::set<ir::Weight::Def> definitions;
   std::set<ir::Scalar> types, modes;
@@ -70,8 +69,8 @@ TEST(GenerateTest, EverythingOfTheGraphStageOccurs) {
   EXPECT_EQ(dead.size(), 2u) << "no program has dead code";
 }
 
-// Far from 1 in size, f32 and double part for reasons that are no defect of a pass.
-TEST(GenerateTest, ValuesAreOfModerateSize) {
+// With values of magnitude far from 1, f32 and double results differ without a defect of a pass.
+TEST(GenerateTest, ValuesHaveModerateMagnitude) {
   constexpr double kMost = 1e5;
   for (uint64_t index = 0; index < kPrograms; ++index) {
     const Program program = Generate(kSeed, index);
@@ -90,7 +89,7 @@ TEST(GenerateTest, ValuesAreOfModerateSize) {
   }
 }
 
-TEST(GenerateTest, TheCompilerRefusesFew) {
+TEST(GenerateTest, CompilerRefusesFewPrograms) {
   int refused = 0;
   for (uint64_t index = 0; index < kPrograms; ++index) {
     const Program program = Generate(kSeed, index);
@@ -105,24 +104,24 @@ TEST(GenerateTest, TheCompilerRefusesFew) {
 
 struct BadText {
   const char* name;
-  const char* from;  // replaced in a good text
+  const char* from;  // replaced in valid text
   const char* to;
   const char* message;
 };
 
 constexpr BadText kBadTexts[] = {
     {"NoFirstLine", "// program ", "// ", "p: the first line is not '// program ...'"},
-    {"UnknownField", "turn=", "torn=", "p: torn: not known"},
-    {"NoNumber", "weights=", "weights=x", "is no number"},
-    {"Mode", "activations=q", "activations=r", "q16, q8 and q7 are known"},
+    {"UnknownField", "turn=", "torn=", "p: torn: unknown field"},
+    {"NoNumber", "weights=", "weights=x", "is not a number"},
+    {"Mode", "activations=q", "activations=r", "expected q16, q8 or q7"},
     {"NoLengths", "lengths=", "lengths= turn=", "p: "},
-    {"OneIdMore", "ids=", "ids=1,", "lengths: their sum is not the number of ids"},
-    {"EmptySequence", "lengths=", "lengths=0,", "p: lengths: one or more numbers of 1 or more expected"},
+    {"OneIdMore", "ids=", "ids=1,", "lengths: their sum differs from the number of ids"},
+    {"EmptySequence", "lengths=", "lengths=0,", "p: lengths: expected one or more numbers, each at least 1"},
     {"Context", "context=", "context=0 turn=", "lengths: a sequence is longer than context="},
-    {"RowBlock", "row_block=", "row_block=99999", "p: row_block: 1 to 4096 expected"},
-    {"TileRows", "tile_rows=", "tile_rows=77", "p: tile_rows: 0 to 32 expected"},
+    {"RowBlock", "row_block=", "row_block=99999", "p: row_block: expected 1 to 4096"},
+    {"TileRows", "tile_rows=", "tile_rows=77", "p: tile_rows: expected 0 to 32"},
     {"Stage", "stage graph", "stage loop", "p: "},
-    {"Module", "func @forward", "func @backward", "the first function is not @forward"},
+    {"Module", "func @forward", "func @backward", "the first function must be @forward"},
 };
 
 TEST(ProgramTest, BadTextIsRefused) {

@@ -18,7 +18,7 @@
 namespace ggufc::programs {
 namespace {
 
-// Fields end in a NUL: kind, check, message, then pairs of pass and standard errors.
+// Fields separated by NUL: kind, check, message, then pairs of pass and standard errors.
 std::string Encode(const Outcome& outcome) {
   std::string text = std::to_string(static_cast<int>(outcome.kind));
   const auto field = [&](std::string_view value) { (text += '\0') += value; };
@@ -87,7 +87,7 @@ class SharedFile {
   _exit(0);
 }
 
-// The exit status as waitpid gives it; a child that takes too long is killed.
+// Waits for the child, killing it after `wall_seconds`. Returns the wait status.
 int Wait(pid_t child, int done, int wall_seconds) {
   pollfd closed{done, 0, 0};
   if (poll(&closed, 1, wall_seconds * 1000) == 0) kill(child, SIGKILL);
@@ -96,7 +96,7 @@ int Wait(pid_t child, int done, int wall_seconds) {
   return status;
 }
 
-// "passes/graph/fuse.cpp:12: internal error: CHECK(x) failed: ..." up to "failed" names what happened.
+// The name of a crash: "crash: passes/graph/fuse.cpp:12" for a failed CHECK, else the signal or the exit status.
 std::string CrashName(int status, const std::string& errors) {
   const size_t at = errors.find(": internal error: CHECK(");
   if (at != std::string::npos) {
@@ -111,7 +111,7 @@ std::string CrashName(int status, const std::string& errors) {
 
 Outcome RunIsolated(const std::function<Outcome()>& check, const IsolationLimits& limits) {
   const SharedFile report("report"), errors("stderr");
-  int done[2];  // the child holds the end for writing until it ends
+  int done[2];  // the child's end closes when the child ends
   CHECK(pipe2(done, O_CLOEXEC) == 0, "pipe: {}", strerror(errno));
   fflush(nullptr);
   const pid_t child = fork();

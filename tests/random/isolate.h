@@ -1,4 +1,4 @@
-// A check in a process of its own: a crash, a failed CHECK or a hang of the compiler or of its code is an outcome, too.
+// Runs a check in a child process, so that a crash, a failed CHECK or a hang of the compiler or its code is an outcome.
 #pragma once
 
 #include <functional>
@@ -8,15 +8,16 @@
 namespace ggufc::programs {
 
 struct IsolationLimits {
-  int cpu_seconds = 120;  // of the check, all threads
-  int wall_seconds =
-      1800;  // for what sleeps; generous, because a busy machine may stop a process for minutes
+  int cpu_seconds = 120;  // CPU time of all threads of the check
+  // For checks that sleep. Long, because a busy machine may stop a process for minutes.
+  int wall_seconds = 1800;
 };
 
-// Runs `check` in a child process and returns its outcome. A child that ends otherwise disagrees: Outcome::check is
-// "crash: " and the failed CHECK's place, or the signal; Outcome::message is what it wrote to standard error.
+// Runs `check` in a child process and returns its outcome. If the child crashes or is killed, the outcome is kDisagrees:
+// Outcome::check is "crash: " and the location of the failed CHECK, or the signal; Outcome::message is the child's standard
+// error.
 //
-// Forks, so the caller has no threads but its own.
+// It forks, so the calling process must have one thread only.
 Outcome RunIsolated(const std::function<Outcome()>& check, const IsolationLimits& limits = {});
 
 }  // namespace ggufc::programs

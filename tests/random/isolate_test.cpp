@@ -1,4 +1,4 @@
-// An outcome comes back whole, and what ends a process comes back as one.
+// All fields of an outcome are returned, and the abnormal end of a process is an outcome.
 #include "isolate.h"
 
 #include <gmock/gmock.h>
@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using Kind = Outcome::Kind;
 
-TEST(IsolateTest, AnOutcomeComesBack) {
+TEST(IsolateTest, ReturnsAllFields) {
   const Outcome sent{Kind::kRefused, "plan", "two\nlines", {{"tile", 0.1}, {"fold-scales", 2.5}}};
   const Outcome got = RunIsolated([&] { return sent; });
   EXPECT_EQ(got.kind, sent.kind);
@@ -25,19 +25,19 @@ TEST(IsolateTest, AnOutcomeComesBack) {
   EXPECT_EQ(RunIsolated([] { return Outcome(); }).kind, Kind::kAgrees);
 }
 
-// Two failed CHECKs are two failures: a reduction must not go from one to the other.
-TEST(IsolateTest, AFailedCheckIsNamedByItsPlace) {
+// The location distinguishes failed CHECKs, so that a reduction does not move from one to another.
+TEST(IsolateTest, FailedCheckIsNamedByLocation) {
   const Outcome outcome = RunIsolated([]() -> Outcome {
-    CHECK(1 + 1 == 3, "so it is");
+    CHECK(1 + 1 == 3, "a deliberate failure");
     return {};
   });
   EXPECT_EQ(outcome.kind, Kind::kDisagrees);
   EXPECT_THAT(outcome.check, StartsWith("crash: "));
   EXPECT_THAT(outcome.check, HasSubstr("isolate_test.cpp:"));
-  EXPECT_THAT(outcome.message, HasSubstr("so it is"));
+  EXPECT_THAT(outcome.message, HasSubstr("a deliberate failure"));
 }
 
-TEST(IsolateTest, ASignalIsNamed) {
+TEST(IsolateTest, SignalIsNamed) {
   const Outcome outcome = RunIsolated([]() -> Outcome {
     raise(SIGKILL);
     return {};
@@ -46,13 +46,13 @@ TEST(IsolateTest, ASignalIsNamed) {
   EXPECT_EQ(outcome.check, "crash: Killed");
 }
 
-TEST(IsolateTest, AnExitStatusIsNamed) {
+TEST(IsolateTest, ExitStatusIsNamed) {
   const Outcome outcome = RunIsolated([]() -> Outcome { _exit(3); });
   EXPECT_EQ(outcome.kind, Kind::kDisagrees);
   EXPECT_EQ(outcome.check, "crash: exit status 3");
 }
 
-TEST(IsolateTest, AnEndlessLoopEnds) {
+TEST(IsolateTest, EndlessLoopIsKilled) {
   const Outcome outcome = RunIsolated(
       []() -> Outcome {
         volatile bool forever = true;
@@ -65,7 +65,7 @@ TEST(IsolateTest, AnEndlessLoopEnds) {
   EXPECT_EQ(outcome.check, "crash: CPU time limit exceeded");
 }
 
-TEST(IsolateTest, AnEndlessSleepEnds) {
+TEST(IsolateTest, EndlessSleepIsKilled) {
   const Outcome outcome = RunIsolated(
       []() -> Outcome {
         while (true) pause();

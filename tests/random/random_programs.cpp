@@ -1,4 +1,4 @@
-// random_programs: compiles programs that nobody wrote, every way there is, and compares. --help says more.
+// random_programs: compiles random programs in every way and compares results. See --help.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -20,42 +20,42 @@ namespace ggufc::programs {
 namespace {
 
 constexpr const char* kDescription =
-    R"(Generates random programs (models of random shape and random graphs of ops), compiles each, and compares what the
-interpreter computes before and after every pass, at every stage, and what generated code computes.
+    R"(Generates random programs (models of random shape and random graphs of ops), compiles each, and compares the results of
+the interpreter before and after every pass, at every stage, and of generated code.
 
-Program K of seed S is always the same one. Each is checked
+Program K of seed S is always the same. The checks of each program:
 
-  * printed, read back and verified, behind every pass;
-  * by the interpreter on both sides of every pass, for one target, within a tolerance derived from the arithmetic, or
-    to the bit where the pass only moves things about;
-  * to the bit in random work items, and tiled for another target;
-  * as generated code for one target, to the bit: one, two and three threads, the batch whole, each sequence alone,
-    shuffled, in chunks and in random work items.
+  * after every pass the module verifies, and its printed text parses to the same module;
+  * for one target, the interpreter's results before and after every pass agree: within a tolerance derived from the
+    arithmetic, or to the bit for passes that do not change arithmetic;
+  * the loop stage gives the same bits in random work items, and tiled for another target;
+  * generated code for one target gives the same bits: with one, two and three threads, for the whole batch, each sequence
+    alone, shuffled, in chunks and in random work items.
 
-Targets take turns with K: code for every build of this machine once in as many programs as there are builds (native ones,
-and VNNI and AVX-512 with their intrinsics replaced), every pair of targets once in four times as many. --every-build makes
-code for all builds for every program, at about a third of the speed.
+K selects the targets. With N builds on this machine (native ones, and VNNI and AVX-512 with their intrinsics replaced), N
+programs cover code for every build, and 4 N programs cover every pair of targets. --every-build checks code for all builds
+for every program, at about a third of the speed.
 
-A program that the compiler refuses with an error is counted and its reason printed at the end; it is no disagreement.
-A crash or a hang is one. A program that disagrees is printed with its seed, then reduced while the same check fails and
-printed again; --program runs such a text.
+A program that the compiler refuses with an error is not a disagreement; the reasons are counted and printed at the end. A
+crash or a hang is a disagreement. A program that disagrees is printed with its seed, then reduced while the same check
+fails and printed again; --program runs such a text.
 
-A line a minute on standard error says how far it is. The last line is "N programs, M disagreements". Exit status: 0
-without a disagreement, 1 otherwise, 2 for a wrong command line.)";
+Standard error gets a line of progress per minute. The last line is "N programs, M disagreements". Exit status: 0 without a
+disagreement, 1 otherwise, 2 for a wrong command line.)";
 
 struct Options {
   uint64_t count = 100, seed = 1, start = 0;
   double seconds = 0;
   bool verbose = false, code = true, every_build = false, reduce = true;
-  std::string program;  // a file
+  std::string program;  // path of a program's text
 };
 
-// A folder that goes with this object.
+// A folder that exists as long as this object.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
     path_ = (std::filesystem::temp_directory_path() / "random_programs-XXXXXX").string();
-    CHECK(mkdtemp(path_.data()) != nullptr, "{}: cannot be made", path_);
+    CHECK(mkdtemp(path_.data()) != nullptr, "{}: cannot create the folder", path_);
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -67,7 +67,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-constexpr double kSecondsOfProgress = 60;
+constexpr double kProgressSeconds = 60;
 
 class Run {
  public:
@@ -99,7 +99,7 @@ class Run {
 
   Result<bool> FromFile() {
     std::ifstream file(options_.program, std::ios::binary);
-    if (!file) return Err("{}: cannot be opened", options_.program);
+    if (!file) return Err("{}: cannot open", options_.program);
     const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     ASSIGN_OR_RETURN(const Program program, ParseProgram(text, options_.program));
     One(program, options_.program, fmt::format("random_programs --program {}", options_.program));
@@ -136,10 +136,10 @@ class Run {
     if (options_.reduce) ReduceAndPrint(program, outcome);
   }
 
-  // A line a minute: thousands of programs take an hour.
+  // One line per minute: thousands of programs take an hour.
   void Progress() {
     if (Elapsed() < next_progress_) return;
-    next_progress_ = Elapsed() + kSecondsOfProgress;
+    next_progress_ = Elapsed() + kProgressSeconds;
     fmt::print(stderr, "random_programs: {} of {}, {} disagreements, {:.0f} min\n", programs_, options_.count,
                disagreements_, Elapsed() / 60);
   }
@@ -158,7 +158,7 @@ class Run {
     fflush(stdout);
   }
 
-  // Without the names and numbers of one program.
+  // The message without names and numbers, so that equal reasons of different programs are counted together.
   static std::string Reason(const std::string& message) {
     std::string reason;
     for (size_t i = 0; i < message.size(); ++i) {
@@ -180,10 +180,10 @@ class Run {
   void Summary() const {
     for (const auto& [reason, count] : reasons_) fmt::print("refused {:6}: {}\n", count, reason);
     for (const auto& [pass, errors] : largest_) {
-      fmt::print("{}: off by {:.2f} standard errors at most ({} are allowed)\n", pass, errors,
+      fmt::print("{}: at most {:.2f} standard errors ({} are allowed)\n", pass, errors,
                  passes::kMaxStandardErrors);
     }
-    fmt::print("refused {} of {} programs ({:.1f} %), {:.0f} programs a minute\n", refused_, programs_,
+    fmt::print("refused {} of {} programs ({:.1f} %), {:.0f} programs per minute\n", refused_, programs_,
                100.0 * static_cast<double>(refused_) / static_cast<double>(std::max<int64_t>(programs_, 1)),
                60 * static_cast<double>(programs_) / std::max(Elapsed(), 1e-3));
     fmt::print("{} programs, {} disagreements\n", programs_, disagreements_);
@@ -193,10 +193,10 @@ class Run {
   const TemporaryFolder folder_;
   CheckOptions checks_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-  double next_progress_ = kSecondsOfProgress;
+  double next_progress_ = kProgressSeconds;
   int64_t programs_ = 0, refused_ = 0, disagreements_ = 0;
   std::map<std::string, int64_t> reasons_;
-  std::map<std::string, double> largest_;  // standard errors of each pass that has a tolerance
+  std::map<std::string, double> largest_;  // standard errors by pass, for passes with a tolerance
 };
 
 }  // namespace
@@ -205,18 +205,17 @@ class Run {
 int main(int argc, char** argv) {
   ggufc::programs::Options options;
   CLI::App app(ggufc::programs::kDescription, "random_programs");
-  app.add_option("--count", options.count, "programs to run (default 100)");
-  app.add_option("--seed", options.seed, "of all programs (default 1)");
+  app.add_option("--count", options.count, "number of programs (default 100)");
+  app.add_option("--seed", options.seed, "seed of all programs (default 1)");
   app.add_option("--start", options.start, "number of the first program (default 0)");
-  app.add_option("--time", options.seconds,
-                 "stop after so many seconds, finishing the program at hand (default: no limit)");
+  app.add_option("--time", options.seconds, "seconds after which no new program starts (default: no limit)");
   app.add_option("--program", options.program,
-                 "run the program in this file instead, in the form that a reduction prints");
+                 "check the program in this file instead, in the form that a reduction prints");
   app.add_flag("--every-build", options.every_build,
-               "make code for all builds of this machine for each program");
-  app.add_flag("!--no-code", options.code, "passes and interpreters only, ten times as fast");
+               "check code for all builds of this machine for each program");
+  app.add_flag("!--no-code", options.code, "check passes and interpreters only, which is ten times as fast");
   app.add_flag("!--no-reduce", options.reduce, "do not reduce programs that disagree");
-  app.add_flag("-v,--verbose", options.verbose, "a line for each program");
+  app.add_flag("-v,--verbose", options.verbose, "print one line per program");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

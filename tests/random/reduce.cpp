@@ -55,7 +55,7 @@ class Reducer {
   }
 
   // ---- batch ----
-  // `edit` changes the lengths and ids of one sequence; an empty sequence is left out.
+  // Tries the batch with the ids of sequence `index` changed by `edit`; an empty sequence is removed.
   template <typename Edit>
   bool TrySequence(size_t index, const Edit& edit) {
     Program candidate = best_;
@@ -109,7 +109,7 @@ class Reducer {
       if (sketch.ops[i].dead) continue;
       if (sketch.ops[i].type.scalar != ir::Scalar::kF32) continue;
       if (sketch.ops[i].type.rows() == ir::Dim(ir::Symbol::kT)) {
-        if (sketch.ops[i + 1].kind == OpKind::kMeanPool && i + 1 == sketch.result) continue;  // as it is
+        if (sketch.ops[i + 1].kind == OpKind::kMeanPool && i + 1 == sketch.result) continue;  // unchanged
         candidate.ops.push_back({OpKind::kMeanPool, {{To::kOp, i}}, {}, {}, false});
         candidate.result = candidate.ops.size() - 1;
       }
@@ -118,7 +118,7 @@ class Reducer {
     return false;
   }
 
-  // Replaces the op at `index` by another value of its type, an operand if possible; leaves it out if it is dead.
+  // Replaces the op at `index` by another value of its type, preferably an operand; removes it if it is dead.
   bool Drop(const Sketch& sketch, size_t index) {
     if (sketch.ops[index].dead) {
       Sketch candidate = sketch;
@@ -160,7 +160,7 @@ class Reducer {
   }
 
   // ---- shapes ----
-  // Smaller numbers to try for a width, smallest first.
+  // Smaller widths to try, smallest first.
   static std::vector<int64_t> Smaller(int64_t width) {
     std::vector<int64_t> widths;
     for (const int64_t candidate :
@@ -171,7 +171,7 @@ class Reducer {
     return widths;
   }
 
-  // Widths of values, one by one: every number of the program that is `from` becomes `to`.
+  // Reduces widths one by one: all numbers of the program that equal `from` become `to`.
   bool Narrower() {
     bool any = false;
     const auto widths_of = [](const Sketch& sketch) {
@@ -195,7 +195,7 @@ class Reducer {
         }
       }
     }
-    // Matrices alone, for widths that only seem to belong together.
+    // Then single matrices, because equal widths need not depend on each other.
     for (size_t w = 0; w < best_.module.weights.size() && !Spent(); ++w) {
       Sketch sketch = SketchOf(best_.module);
       ir::Weight& weight = sketch.weights[w];
@@ -203,7 +203,7 @@ class Reducer {
       const int64_t rows = weight.type.dims[0].size;
       for (const int64_t fewer : Smaller(rows)) {
         weight.type.dims[0] = fewer;
-        if (TableHolds(weight, sketch, w) && Try(sketch)) {
+        if (HasRowsOfBatch(weight, sketch, w) && Try(sketch)) {
           any = true;
           break;
         }
@@ -212,12 +212,12 @@ class Reducer {
     return any;
   }
 
-  // A table that is looked into keeps the rows that the batch reads.
-  bool TableHolds(const ir::Weight& weight, const Sketch& sketch, size_t index) const {
-    const bool looked_into = std::any_of(sketch.ops.begin(), sketch.ops.end(), [&](const Sketch::Op& op) {
+  // Whether the weight, if it is an embedding table, has a row for each id of the batch.
+  bool HasRowsOfBatch(const ir::Weight& weight, const Sketch& sketch, size_t index) const {
+    const bool is_table = std::any_of(sketch.ops.begin(), sketch.ops.end(), [&](const Sketch::Op& op) {
       return op.kind == OpKind::kEmbed && op.operands[1].index == index;
     });
-    return !looked_into ||
+    return !is_table ||
            weight.type.dims[0].size > *std::max_element(best_.batch.ids.begin(), best_.batch.ids.end());
   }
 
@@ -236,7 +236,7 @@ class Reducer {
     return sketch;
   }
 
-  // ---- the rest ----
+  // ---- attributes and weights ----
   bool PlainerAttrs() {
     bool any = false;
     const size_t ops = SketchOf(best_.module).ops.size();

@@ -1,4 +1,4 @@
-// Delta debugging: cuts a program down while it still fails.
+// Delta debugging: makes a program smaller while it still fails.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace ggufc::programs {
 
 struct ReduceLimits {
   int64_t tries = 2000;
-  double seconds = 120;  // none starts later
+  double seconds = 120;  // no try starts later
 };
 
 struct Reduction {
@@ -18,9 +18,9 @@ struct Reduction {
   int64_t tries = 0;
 };
 
-// `fails` holds of `program`, and says whether it holds of a smaller one: fewer sequences and tokens, an earlier value
-// returned, an op replaced by one of its operands or by another value of its type, narrower matrices and heads, plainer
-// attributes and weights. Greedy and in that order, again and again until nothing helps or a limit is reached.
+// `fails` must be true for `program`. Tries smaller programs for which `fails` is true: fewer sequences and tokens, an
+// earlier value as the result, an op replaced by one of its operands or by another value of its type, narrower matrices and
+// heads, plainer attributes and weights. Greedy and in this order, repeated until nothing helps or a limit is reached.
 Reduction Reduce(const Program& program, const std::function<bool(const Program&)>& fails,
                  const ReduceLimits& limits = {});
 

@@ -1,4 +1,4 @@
-// A reduction keeps what makes a program fail and drops the rest.
+// A reduction keeps the cause of a failure and removes the rest.
 #include "reduce.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ bool Reads(const Program& program, OpKind kind, OpKind of) {
   return found;
 }
 
-// The first programs of which `fails` holds.
+// The first `count` programs for which `fails` is true.
 template <typename Fails>
 std::vector<Program> Failing(size_t count, const Fails& fails) {
   std::vector<Program> failing;
@@ -44,7 +44,7 @@ std::vector<Program> Failing(size_t count, const Fails& fails) {
   return failing;
 }
 
-TEST(ReduceTest, KeepsTheTwoOpsThatMeet) {
+TEST(ReduceTest, KeepsThePairOfOpsThatFails) {
   const auto fails = [](const Program& program) {
     return Reads(program, OpKind::kRmsNorm, OpKind::kAttention);
   };
@@ -53,7 +53,7 @@ TEST(ReduceTest, KeepsTheTwoOpsThatMeet) {
     const Reduction reduction = Reduce(program, fails);
     EXPECT_TRUE(fails(reduction.program));
     EXPECT_TRUE(ir::Verify(reduction.program.module).has_value());
-    // embed, attention, norm, pool; and matrices where heads differ from the row in width.
+    // embed, attention, norm, pool; and linears if heads and row have different widths.
     EXPECT_LE(OpCount(reduction.program), 6u) << ToText(reduction.program);
     EXPECT_EQ(reduction.program.batch.ids, std::vector<int32_t>{0});
     for (const ir::Weight& weight : reduction.program.module.weights) {
@@ -62,7 +62,7 @@ TEST(ReduceTest, KeepsTheTwoOpsThatMeet) {
   }
 }
 
-TEST(ReduceTest, KeepsAsManyTokensAsItTakes) {
+TEST(ReduceTest, KeepsTheNecessaryTokens) {
   const auto fails = [](const Program& program) {
     const auto& lengths = program.batch.lengths;
     return lengths.size() >= 2 && *std::max_element(lengths.begin(), lengths.end()) >= 11;
@@ -74,7 +74,7 @@ TEST(ReduceTest, KeepsAsManyTokensAsItTakes) {
   }
 }
 
-TEST(ReduceTest, KeepsDeadCodeThatMatters) {
+TEST(ReduceTest, KeepsNecessaryDeadCode) {
   const auto fails = [](const Program& program) {
     const Sketch sketch = SketchOf(program.module);
     return std::any_of(sketch.ops.begin(), sketch.ops.end(),
@@ -88,14 +88,14 @@ TEST(ReduceTest, KeepsDeadCodeThatMatters) {
 }
 
 TEST(ReduceTest, StopsAtItsLimits) {
-  int64_t asked = 0;
-  const auto fails = [&](const Program&) { return ++asked, true; };
+  int64_t calls = 0;
+  const auto fails = [&](const Program&) { return ++calls, true; };
   const Reduction reduction = Reduce(Generate(11, 5), fails, {.tries = 7, .seconds = 1000});
   EXPECT_EQ(reduction.tries, 7);
-  EXPECT_EQ(asked, 7);
+  EXPECT_EQ(calls, 7);
 }
 
-// A deliberate mistake: gelu is dropped wherever a linear reads it.
+// A deliberate mistake: linears skip a gelu that they read.
 Result<bool> DropGelu(ir::Module& module, const passes::PassContext&) {
   ir::Function& forward = module.forward();
   bool changed = false;
@@ -109,7 +109,7 @@ Result<bool> DropGelu(ir::Module& module, const passes::PassContext&) {
   return changed;
 }
 
-// Another, which ends the process.
+// A deliberate mistake that ends the process.
 Result<bool> CrashOnGelu(ir::Module& module, const passes::PassContext&) {
   module.forward().ForEachOp(
       [](ir::OpId, const ir::Op& op) { CHECK(op.kind != OpKind::kGelu, "a deliberate mistake"); });
@@ -118,7 +118,7 @@ Result<bool> CrashOnGelu(ir::Module& module, const passes::PassContext&) {
 
 class BrokenPassTest : public ::testing::Test {
  protected:
-  // Checks and reduces as the program random_programs does, with `broken` as the first pass.
+  // Checks and reduces like random_programs, with `broken` as the first pass.
   static void FindAndReduce(passes::PassFn broken, const std::string& check, size_t most_ops) {
     std::vector<passes::PassInfo> list = {{"broken", ir::Stage::kGraph, broken, "a mistake"}};
     list.insert(list.end(), passes::AllPasses().begin(), passes::AllPasses().end());
@@ -132,7 +132,7 @@ class BrokenPassTest : public ::testing::Test {
     Program program;
     uint64_t index = 0;
     do {
-      ASSERT_LT(index, 200u) << "not found";
+      ASSERT_LT(index, 200u) << "no program failed";
       program = Generate(13, index++);
     } while (!fails(program));
     const Reduction reduction = Reduce(program, fails);
@@ -141,9 +141,9 @@ class BrokenPassTest : public ::testing::Test {
   }
 };
 
-TEST_F(BrokenPassTest, AWrongResultIsFoundAndReduced) { FindAndReduce(DropGelu, "broken", 4); }
+TEST_F(BrokenPassTest, FindsAndReducesAWrongResult) { FindAndReduce(DropGelu, "broken", 4); }
 
-TEST_F(BrokenPassTest, ACrashIsFoundAndReduced) { FindAndReduce(CrashOnGelu, "crash: ", 3); }
+TEST_F(BrokenPassTest, FindsAndReducesACrash) { FindAndReduce(CrashOnGelu, "crash: ", 3); }
 
 }  // namespace
 }  // namespace ggufc::programs

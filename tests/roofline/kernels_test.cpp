@@ -1,4 +1,4 @@
-// Operations and bytes against figures computed by hand from the shapes of the tiny model.
+// Operations and bytes against values computed by hand from the shapes of the tiny model.
 #include "tools/roofline/kernels.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ std::vector<Cost> CallsOf(const std::vector<Cost>& costs, const std::string& ker
   return calls;
 }
 
-TEST(KernelCostsTest, VisiblePairsMatchCountingThem) {
+TEST(KernelCostsTest, VisiblePairsMatchesBruteForce) {
   for (int64_t tokens = 1; tokens <= 40; ++tokens) {
     for (const int64_t window : {0, 1, 2, 7, 16, 100}) {
       int64_t pairs = 0;
@@ -40,7 +40,7 @@ class KernelCountTest : public ::testing::Test {
 
 TEST_F(KernelCountTest, MultiplyAddsOfTwoSequences) {
   const std::vector<Cost> costs = tiny_.Costs("avx512vnni", {5, 40});
-  ASSERT_EQ(costs.size(), 1 + 2 * 5 + 4u);  // embed, five a layer, pool, two dense, finish
+  ASSERT_EQ(costs.size(), 1 + 2 * 5 + 4u);  // embed, five per layer, pool, two dense, finish
   const auto one = [&](const char* kernel, size_t count) {
     const std::vector<Cost> calls = CallsOf(costs, kernel);
     EXPECT_EQ(calls.size(), count) << kernel;
@@ -54,7 +54,7 @@ TEST_F(KernelCountTest, MultiplyAddsOfTwoSequences) {
   EXPECT_EQ(one("ffn_down", 2).macs, kTokens * 96 * 64);
   EXPECT_EQ(one("dense_2", 1).macs, kSequences * 64 * 128);
   EXPECT_EQ(one("dense_3", 1).macs, kSequences * 128 * 64);
-  // Window 16: 8 to each side. 5 tokens all see each other; 40 have 17 each, less 8 * 9 at the ends.
+  // Window 16: 8 neighbours on each side. 5 tokens all attend to each other; 40 have 17 each, less 8 * 9 at the ends.
   EXPECT_EQ(one("attention.local", 2).macs, 2 * (25 + 40 * 17 - 72) * 64);
   for (const char* kernel : {"embed", "pool", "finish"}) EXPECT_EQ(one(kernel, 1).macs, 0) << kernel;
 }
@@ -63,10 +63,10 @@ TEST_F(KernelCountTest, WeightsCountOnceAsPacked) {
   const std::vector<Cost> costs = tiny_.Costs("avx512vnni", {5, 40});
   // A panel of k = 64: 64 x 16 bytes and 2 x 16 f16 scales. Gains are f32.
   constexpr int64_t kPanel64 = 64 * 16 + 2 * 16 * 2, kGain = 64 * 4, kHeadGain = 32 * 4;
-  constexpr int64_t kRope = 40 * 32 * 4;  // as many positions as the longest sequence has
+  constexpr int64_t kRope = 40 * 32 * 4;  // one row per position of the longest sequence
   const auto first = [&](const char* kernel) { return CallsOf(costs, kernel).at(0).weight_bytes; };
   EXPECT_EQ(first("attn_q_k_v"), 8 * kPanel64 + kGain + 2 * kHeadGain + kRope);
-  // The second layer finds the rope table in cache, and normalises the residual of the first.
+  // In the second layer the rope table is in cache, and the kernel also normalises the residual of the first layer.
   EXPECT_EQ(first("attn_q_k_v.2"), 8 * kPanel64 + 2 * kGain + 2 * kHeadGain);
   EXPECT_EQ(first("attn_output"), 4 * kPanel64);
   EXPECT_EQ(first("ffn_gate_up"), 12 * kPanel64 + 2 * kGain);
@@ -74,7 +74,7 @@ TEST_F(KernelCountTest, WeightsCountOnceAsPacked) {
   EXPECT_EQ(first("ffn_down"), 4 * 1664);
   EXPECT_EQ(first("dense_2"), 8 * kPanel64);
   EXPECT_EQ(first("attention.local"), 0);
-  EXPECT_EQ(first("embed"), 45 * 2 * 34);  // q8_0 as in the file: 34 bytes for 32 columns
+  EXPECT_EQ(first("embed"), 45 * 2 * 34);  // q8_0 as in the file: 34 bytes per 32 columns
 }
 
 TEST_F(KernelCountTest, BytesToAndFromCaches) {
@@ -84,13 +84,14 @@ TEST_F(KernelCountTest, BytesToAndFromCaches) {
   EXPECT_EQ(output.cache_bytes, 4 * 1088 + 2 * kTokens * kRow);
   EXPECT_EQ(output.footprint, output.cache_bytes);
   const Cost attention = CallsOf(costs, "attention.local").at(0);
-  // Tiles of 16 queries see 5 keys; 24, 32 and 16 keys. Keys and values of one head of 32 i16.
+  // Tiles of 16 queries attend to 5 keys in the first sequence and to 24, 32 and 16 keys in the second. Keys and values
+  // have one head of 32 i16.
   EXPECT_EQ(attention.cache_bytes, 2 * kTokens * kRow + 2 * (5 + 24 + 32 + 16) * 32 * 2);
-  // Keys and values take a multiple of 32 slots a sequence.
+  // Keys and values take a multiple of 32 slots per sequence.
   EXPECT_EQ(attention.footprint, 2 * kTokens * kRow + 2 * (32 + 64) * 32 * 2);
 }
 
-TEST_F(KernelCountTest, WeightsAreReadAgainForEachBlockOfRows) {
+TEST_F(KernelCountTest, WeightsAreReadOncePerRowBlock) {
   const auto options = tiny_.Options("avx512vnni");
   const int32_t block = options.target->info.row_block;
   const auto bytes = [&](int32_t tokens) {
@@ -102,7 +103,7 @@ TEST_F(KernelCountTest, WeightsAreReadAgainForEachBlockOfRows) {
   EXPECT_EQ(bytes(block + 1), 2 * 4 * 1088);
 }
 
-TEST_F(KernelCountTest, TheTargetDecidesTheArithmetic) {
+TEST_F(KernelCountTest, ArithmeticDependsOnTarget) {
   using roofline::Arithmetic;
   struct Case {
     const char* target;

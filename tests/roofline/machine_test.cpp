@@ -1,5 +1,4 @@
-// The probes are the loops they claim to be, and caches are read as the system describes them. No figure is
-// asserted.
+// The probes consist of the expected instructions, and descriptions of caches are parsed. No measured value is asserted.
 #include "tools/roofline/machine/machine.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +20,7 @@ using roofline::Arithmetic;
 struct Expectation {
   const char* target;
   Arithmetic arithmetic;
-  std::vector<std::string_view> instructions;  // each as often as `count` in the loop
+  std::vector<std::string_view> instructions;  // each occurs `count` times in the loop
   int count;
 };
 
@@ -52,18 +51,18 @@ TEST(ProbesTest, LoopsMultiplyInRegistersOnly) {
     for (const std::string_view part : e.instructions)
       EXPECT_EQ(count(part), e.count) << e.target << " " << part;
     EXPECT_EQ(count("("), 0) << e.target << " " << name << ": memory in the loop\n" << assembly;
-    // The figure is per turn: what the loop multiplies is what is counted.
+    // DotTurnMacs equals the multiply-adds of the instructions in the loop.
     const int lanes = target.vector_bits / 32;
     const int each = e.arithmetic == Arithmetic::kF32 ? 1 : e.arithmetic == Arithmetic::kI16 ? 2 : 4;
     EXPECT_EQ(roofline::DotTurnMacs(target, e.arithmetic), e.count * lanes * each) << e.target << " " << name;
   }
 }
 
-TEST(ProbesTest, ReadingTouchesEachLineOnce) {
+TEST(ProbesTest, ReadProbeLoadsEachCacheLineOnce) {
   const codegen::Target& target = *Value(codegen::FindTarget("avx512vnni"));
   const std::string assembly = Value(codegen::PrintAssembly(Value(roofline::BuildProbes(target)), target));
   const roofline::AsmFunction code = roofline::FindFunction(assembly, "read");
-  // The loop over passes holds the loop over the bytes; neither loads anything but lines.
+  // The loop over passes contains the loop over the bytes; both load whole cache lines only.
   const auto is_load = [](const std::string& text) {
     return text.find("%zmm") != std::string::npos && text.find('(') != std::string::npos;
   };
@@ -109,7 +108,7 @@ TEST_F(CachesTest, ReadsDataAndUnifiedCaches) {
   EXPECT_EQ(caches[2].sharing, 16);
 }
 
-TEST_F(CachesTest, SkipsWhatItDoesNotUnderstand) {
+TEST_F(CachesTest, SkipsInvalidDescriptions) {
   Write(0, "1", "Data", "many", "0");
   Write(1, "2", "Unified", "-5K", "0");
   Write(2, "3", "Unified", "8192K", "nobody");
@@ -120,7 +119,7 @@ TEST_F(CachesTest, SkipsWhatItDoesNotUnderstand) {
   EXPECT_TRUE(roofline::ReadCaches(folder_ + "/nowhere").empty());
 }
 
-TEST(MachineTest, LevelsAreThoseThatHoldTheBytes) {
+TEST(MachineTest, LevelForIsTheNearestWithRoom) {
   const roofline::Machine machine = RoundMachine();
   EXPECT_EQ(machine.LevelFor(0).name, "L1");
   EXPECT_EQ(machine.LevelFor((64 << 10) + 1).name, "L2");
@@ -131,7 +130,7 @@ TEST(MachineTest, LevelsAreThoseThatHoldTheBytes) {
 
 TEST(MachineTest, MeasuresThisMachine) {
   const roofline::Machine machine =
-      Value(roofline::MeasureMachine(codegen::NativeTarget(), {.threads = 2, .seconds_a_roof = 0}));
+      Value(roofline::MeasureMachine(codegen::NativeTarget(), {.threads = 2, .seconds_per_rate = 0}));
   EXPECT_GT(machine.hertz, 0);
   ASSERT_GE(machine.compute.size(), 2u);
   ASSERT_GE(machine.memory.size(), 2u);

@@ -1,4 +1,4 @@
-// Loops are found in assembly text, and cycles come from llvm-mca where it is installed.
+// Loops are found in assembly text. Cycles come from llvm-mca if it is installed.
 #include "tools/roofline/machine/mca.h"
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ f.x.h2:                                 # @f
   EXPECT_TRUE(roofline::FindFunction(kText, "f").instructions.empty());
 }
 
-TEST(CyclesTest, WithoutTheToolThereIsAnError) {
+TEST(CyclesTest, MissingToolIsAnError) {
   const TinyModel tiny("no-tool");
   const driver::CompileOptions options = tiny.Options("avx512vnni");
   const driver::CompiledProgram compiled = Value(driver::CompileProgram(tiny.model(), options));
@@ -55,7 +55,7 @@ TEST(CyclesTest, WithoutTheToolThereIsAnError) {
   }
 }
 
-TEST(CyclesTest, EveryHeightOfEveryMicroKernelHasFigures) {
+TEST(CyclesTest, EveryMicroKernelHasCycles) {
   const TinyModel tiny("cycles");
   for (const char* target : {"avx2", "avxvnni", "avx512vnni"}) {
     const driver::CompileOptions options = tiny.Options(target);
@@ -70,7 +70,7 @@ TEST(CyclesTest, EveryHeightOfEveryMicroKernelHasFigures) {
         ++tiles;
         // A block of 32 k for 16 columns, or one k.
         EXPECT_TRUE(tile.macs == tile.rows * 16 * 32 || tile.macs == tile.rows * 16) << kernel.name;
-        // No processor has more than four 512-bit multipliers of bytes.
+        // The upper bound is four 512-bit multipliers of bytes.
         EXPECT_GT(tile.MacsPerCycle(), 0) << kernel.name;
         EXPECT_LT(tile.MacsPerCycle(), 256) << kernel.name;
       }

@@ -1,4 +1,4 @@
-// What is bound by what, and the three forms of the report.
+// The analysis of bounds, and the three forms of the report.
 #include "tools/roofline/report.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 using roofline::Arithmetic;
 using roofline::Cost;
 
-TEST(AnalyseTest, TheLargerOfComputeAndMemoryIsTheFloor) {
+TEST(AnalyseTest, FloorIsTheLargerOfComputeAndMemory) {
   const roofline::Machine machine = RoundMachine();
   // 2e6 MACs of i16 take 10 us at 200 GMAC/s; 400 KB take 20 us from DRAM at 20 GB/s and 3 us from L2 at 200
   // GB/s.
@@ -74,7 +74,7 @@ TEST_F(ReportTest, TextHasEveryKernelOfEveryBatch) {
   EXPECT_EQ(text.find("inf"), std::string::npos) << text;
 }
 
-TEST_F(ReportTest, JsonParsesAndAddsUp) {
+TEST_F(ReportTest, JsonParsesAndTotalsMatch) {
   const auto json = nlohmann::json::parse(roofline::JsonReport(study_).dump(), nullptr, false);
   ASSERT_TRUE(json.is_array());
   ASSERT_EQ(json.size(), study_.batches.size());
@@ -97,7 +97,7 @@ TEST_F(ReportTest, JsonParsesAndAddsUp) {
   EXPECT_EQ(bytes, roofline["weight_bytes"]);
 }
 
-TEST_F(ReportTest, WithoutAMachineThereAreCountsOnly) {
+TEST_F(ReportTest, WithoutMachineHasOnlyCounts) {
   roofline::Study study = study_;
   study.machine.reset();
   study.batches = {roofline::Analyse(tiny_.Costs("avx512vnni", {9}), std::vector<int32_t>{9}, nullptr, {})};
@@ -110,8 +110,7 @@ TEST_F(ReportTest, WithoutAMachineThereAreCountsOnly) {
   EXPECT_GT(json[0]["roofline"]["ops"], 0);
 }
 
-// Elements opened and not closed, or "" for a document of matching tags with quoted attributes and escaped
-// text.
+// The first error of an XML document: a bad entity, bad quotes or an unmatched tag; "" if there is none.
 std::string XmlError(const std::string& text) {
   std::vector<std::string> open;
   for (size_t at = 0; at < text.size();) {

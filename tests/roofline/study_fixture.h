@@ -1,4 +1,4 @@
-// A model of known shape, its costs for a known batch, and a machine with round figures.
+// A small model, its costs for given batches, and a machine with round rates.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ T Value(Result<T> result) {
   return std::move(*result);
 }
 
-// Two local layers; every width is small enough to count by hand.
+// Two local layers, with widths small enough to count by hand.
 class TinyModel {
  public:
   explicit TinyModel(const std::string& name)
@@ -80,7 +80,7 @@ inline roofline::Machine RoundMachine() {
   return machine;
 }
 
-// Two batches of the tiny model; the times make every call take a microsecond.
+// Two batches of the tiny model; every call takes one microsecond.
 inline roofline::Study TinyStudy(const TinyModel& tiny) {
   roofline::Study study{.model = tiny.path(),
                         .target = "avx512vnni",

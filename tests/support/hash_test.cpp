@@ -13,14 +13,14 @@ uint64_t HashOf(std::string_view text) {
   return Hash64({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
-// Files that were written once depend on these: they are XXH3-64 with seed 0.
+// Existing files depend on these values: XXH3-64 with seed 0.
 TEST(Hash64, IsXxh3) {
   EXPECT_EQ(HashOf(""), 0x2D06800538D394C2u);
   EXPECT_EQ(HashOf("a"), 0xE6C632B61E964E1Fu);
   EXPECT_EQ(HashOf("abc"), 0x78AF5F94892F3950u);
 }
 
-TEST(Hash64, OfPartsIsThatOfTheWhole) {
+TEST(Hash64, StreamOfPartsEqualsHashOfWhole) {
   std::vector<uint8_t> bytes(100000);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * i >> 3);
   for (const size_t size : {0, 1, 8, 16, 17, 128, 129, 240, 241, 1024, 65536, 100000}) {
@@ -33,7 +33,7 @@ TEST(Hash64, OfPartsIsThatOfTheWhole) {
   }
 }
 
-TEST(Hash64, GoesOnAfterADigestAndAMove) {
+TEST(Hash64, StreamContinuesAfterDigestAndMove) {
   const std::vector<uint8_t> bytes(300, 5);
   Hash64Stream stream;
   stream.Update(std::span(bytes).first(100));

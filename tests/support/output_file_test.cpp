@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class OutputFileTest : public ::testing::Test {
  protected:
@@ -76,7 +75,7 @@ TEST_F(OutputFileTest, AppearsWhenFinished) {
   EXPECT_EQ(Read(File("a")), "abc3456789" + std::string(1 << 20, 'x'));
 }
 
-// Longer than the buffer, in pieces that end anywhere, and with bytes replaced that lie in the file and in the buffer.
+// Longer than the buffer, written in pieces of many sizes; WriteAt replaces bytes that are in the file and in the buffer.
 TEST_F(OutputFileTest, LongFile) {
   std::string expected;
   Result<OutputFile> file = OutputFile::Create(File("out"));
@@ -95,7 +94,7 @@ TEST_F(OutputFileTest, LongFile) {
   EXPECT_TRUE(Read(File("out")) == expected);
 }
 
-TEST_F(OutputFileTest, AbandonedLeavesTheOldFile) {
+TEST_F(OutputFileTest, AbandonedFileKeepsTheOldContents) {
   Put(File("a"), "old");
   {
     Result<OutputFile> file = OutputFile::Create(File("a"));
@@ -107,7 +106,7 @@ TEST_F(OutputFileTest, AbandonedLeavesTheOldFile) {
   EXPECT_EQ(Read(File("a")), "old");
 }
 
-TEST_F(OutputFileTest, TwoAtOnceDoNotMeet) {
+TEST_F(OutputFileTest, TwoWritersOfOneTargetDoNotMix) {
   Result<OutputFile> first = OutputFile::Create(File("a"));
   Result<OutputFile> second = OutputFile::Create(File("a"));
   ASSERT_TRUE(first && second);
@@ -125,7 +124,7 @@ TEST_F(OutputFileTest, Permissions) {
   Put(File("private"), "x", {.permissions = 0600});
   EXPECT_EQ(Permissions(File("usual")), 0640u);
   EXPECT_EQ(Permissions(File("private")), 0600u);
-  // A target that exists keeps its own.
+  // An existing target keeps its permissions.
   ASSERT_EQ(chmod(File("private").c_str(), 0606), 0);
   Put(File("private"), "y");
   EXPECT_EQ(Permissions(File("private")), 0606u);
@@ -146,7 +145,7 @@ TEST_F(OutputFileTest, LongestName) {
   Put(File(name), "x");
   EXPECT_THAT(FilesThere(), ElementsAre(name));
   const Result<OutputFile> longer = OutputFile::Create(File(name + "n"));
-  ASSERT_FALSE(longer) << "before anything is computed";
+  ASSERT_FALSE(longer) << "refused at Create, before anything is computed";
   EXPECT_THAT(longer.error().message, HasSubstr("cannot create: File name too long"));
 }
 
@@ -162,7 +161,7 @@ TEST_F(OutputFileTest, Errors) {
   EXPECT_FALSE(full->seekable());
   ASSERT_TRUE(full->Write("x"));
   EXPECT_EQ(full->Finish().error().message, "/dev/full: cannot write: No space left on device");
-  // The folder goes while the file is written.
+  // The folder is removed while the file is written.
   fs::create_directory(File("folder"));
   Result<OutputFile> file = OutputFile::Create(File("folder/a"));
   ASSERT_TRUE(file);
@@ -170,8 +169,7 @@ TEST_F(OutputFileTest, Errors) {
   EXPECT_EQ(file->Finish().error().message, File("folder/a") + ": cannot write: No such file or directory");
 }
 
-// Threads that create, write, finish and abandon files as fast as they can; a signal at a random moment.
-TEST_F(OutputFileTest, AnInputIsNoOutput) {
+TEST_F(OutputFileTest, RefusesAnInputAsOutput) {
   std::ofstream(File("in")) << "x";
   std::ofstream(File("other")) << "y";
   fs::create_symlink("in", File("link"));
@@ -179,14 +177,15 @@ TEST_F(OutputFileTest, AnInputIsNoOutput) {
   for (const char* const name : {"in", "link", "hard"}) {
     const Status status = CheckNotAnInput(File(name), {File("missing"), "", "-", File("in")});
     ASSERT_FALSE(status) << name;
-    EXPECT_EQ(status.error().message,
-              File(name) + ": is the input " + File("in") + " too, whose place the output would take");
+    EXPECT_EQ(status.error().message, File(name) + ": the output is the same file as the input " +
+                                          File("in") + " and would replace it; choose another output");
   }
   for (const std::string& output : {File("other"), File("new"), std::string("-"), std::string("/dev/null")}) {
     EXPECT_TRUE(CheckNotAnInput(output, {File("in"), "/dev/null", "-"})) << output;
   }
 }
 
+// Threads create, write, finish and abandon files as fast as they can; a signal comes at a varying moment.
 TEST_F(OutputFileTest, SignalsRemoveTemporaryFiles) {
   const auto work = [this](int thread) {
     for (int i = 0;; ++i) {
@@ -194,8 +193,8 @@ TEST_F(OutputFileTest, SignalsRemoveTemporaryFiles) {
       if (!file || !file->Write("x") || (i % 3 != 0 && !file->Finish())) _exit(99);
     }
   };
-  // Whoever runs the tests may ignore the signals, as nohup does, and a child would be born so: one that comes before it has
-  // its handlers would be lost, and nothing would end it.
+  // The test may run with the signals ignored (nohup), and a child inherits that. A signal that comes before the child
+  // has its handlers would then be lost, and the child would never end.
   std::map<int, sighandler_t> before;
   for (const int each : {SIGINT, SIGTERM, SIGHUP}) before[each] = std::signal(each, SIG_DFL);
   for (int round = 0; round < 60; ++round) {
@@ -219,7 +218,7 @@ TEST_F(OutputFileTest, SignalsRemoveTemporaryFiles) {
   for (const auto& [signal, handler] : before) std::signal(signal, handler);
 }
 
-TEST_F(OutputFileTest, ForkedChildLeavesTheParentsFiles) {
+TEST_F(OutputFileTest, ForkedChildKeepsTheParentsFiles) {
   Result<OutputFile> file = OutputFile::Create(File("a"));
   ASSERT_TRUE(file && file->Write("parent") && file->Flush());
   const pid_t child = fork();

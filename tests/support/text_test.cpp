@@ -5,13 +5,13 @@
 namespace ggufc {
 namespace {
 
-TEST(Quoted, KeepsWhatPrints) {
+TEST(Quoted, KeepsPrintableCharacters) {
   EXPECT_EQ(Quoted(""), "''");
   EXPECT_EQ(Quoted("a b"), "'a b'");
   EXPECT_EQ(Quoted("\u00e9\u2581\U0001f600"), "'\u00e9\u2581\U0001f600'");
 }
 
-TEST(Quoted, EscapesWhatDoesNot) {
+TEST(Quoted, EscapesOtherCharacters) {
   EXPECT_EQ(Quoted(std::string_view("\0\n\x7f", 3)), "'\\x00\\x0a\\x7f'");
   EXPECT_EQ(Quoted("\xc2\x9b"), "'\\xc2\\x9b'") << "CSI as one character";
   EXPECT_EQ(Quoted("\xff\xe2\x96"), "'\\xff\\xe2\\x96'");
@@ -24,7 +24,7 @@ TEST(Quoted, CutsBetweenCharacters) {
   EXPECT_EQ(Quoted(std::string(95, 'a') + "\u00e9"), "'" + std::string(95, 'a') + "...'");
 }
 
-TEST(Printable, IsOneLineOfAnyLength) {
+TEST(Printable, MakesOneLineOfAnyLength) {
   EXPECT_EQ(Printable(""), "");
   EXPECT_EQ(Printable("/tmp/it's \\ \u00e9\u2581\U0001f600.gguf: 1"),
             "/tmp/it's \\ \u00e9\u2581\U0001f600.gguf: 1");
@@ -34,7 +34,7 @@ TEST(Printable, IsOneLineOfAnyLength) {
   EXPECT_EQ(Printable(std::string(1000, 'a')), std::string(1000, 'a'));
 }
 
-TEST(NameFault, FindsTheFirst) {
+TEST(NameFault, ReportsTheFirstFault) {
   EXPECT_EQ(NameFault("blk.0.attn_q.weight"), "");
   EXPECT_EQ(NameFault("\u00e9\u202e"), "") << "odd, but text";
   EXPECT_EQ(NameFault("a\xff"), "byte 0xff at 1 is not UTF-8");

@@ -1,6 +1,5 @@
-// ggufc-opt: IR text in, IR text out. Verifies what it reads, runs the passes that are named, and prints the
-// result, or runs it in the interpreter with made-up weights (equal for equal seeds, so that two stages of a
-// model can be compared).
+// ggufc-opt: reads IR text, verifies it, runs the named passes, and prints the resulting IR, or runs it in the interpreter
+// with random weights (equal for equal seeds, so that two stages of a model can be compared).
 #include <algorithm>
 #include <exception>
 #include <iostream>
@@ -31,13 +30,13 @@ constexpr const char* kProgram = "ggufc-opt";
 constexpr CommandHelp kHelp = {
     "", "FILE [options]",
     "Reads the IR text FILE (- is standard input) and verifies it, runs passes on it, and prints the result, "
-    "or what\nits forward function returns for some token ids, with made-up weights.",
+    "or the\nresult of its forward function for given token ids, with random weights.",
     R"(Examples:
   ggufc-opt --list-passes
   ggufc dump model.gguf --stage graph | ggufc-opt - --passes fold-scales,merge-linears
   ggufc-opt model.tir --interpret --ids 2,10,1 --ids 2,5,6,1
 
-Exit status: 0 good, 1 the text is wrong, 2 the command line is wrong.)",
+Exit status: 0 success, 1 wrong text, 2 wrong command line.)",
     kProgram};
 
 struct Options {
@@ -57,7 +56,7 @@ Result<std::string> ReadText(const std::string& file) {
   return std::string(mapped.bytes().begin(), mapped.bytes().end());
 }
 
-// "2,10,1": one sequence more.
+// Adds one sequence from a list of ids such as "2,10,1".
 Status AddSequence(std::string_view list, ir::InterpreterInput& input) {
   ASSIGN_OR_RETURN(const std::vector<int32_t> ids, WithContext("--ids", ParseIds(list)));
   input.ids.insert(input.ids.end(), ids.begin(), ids.end());
@@ -109,12 +108,11 @@ int Run(const Arguments& arguments) {
       ->check(OneOf({"i16", "i8", "i7"}))
       ->type_name("MODE");
   app.add_flag("--verify", options.verify, "only verify; print no IR");
-  app.add_flag("--interpret", options.interpret, "print what forward returns, a line a sequence");
-  app.add_option("--ids", options.ids, "token ids of one sequence, such as 2,10,1; once for each sequence")
+  app.add_flag("--interpret", options.interpret, "print the result of forward, one line per sequence");
+  app.add_option("--ids", options.ids, "token ids of one sequence, such as 2,10,1; repeat for each sequence")
       ->allow_extra_args(false)
       ->type_name("N,N,...");
-  app.add_option("--seed", options.seed, "of the made-up weights (1): equal seeds, equal weights")
-      ->type_name("N");
+  app.add_option("--seed", options.seed, "seed of the random weights (default 1)")->type_name("N");
   app.add_flag("--list-passes", options.list_passes, "print the passes, in pipeline order");
   if (const auto status = line.Parse(arguments)) return *status;
 
@@ -128,7 +126,7 @@ int Run(const Arguments& arguments) {
   if (options.file.empty()) return line.UsageError("FILE is required");
   for (const std::string& pass : options.passes) {
     if (passes::FindPass(pass) == nullptr)
-      return line.UsageError(fmt::format("--passes: no pass {} (see --list-passes)", pass));
+      return line.UsageError(fmt::format("--passes: there is no pass {} (see --list-passes)", pass));
   }
   passes::PassContext context;
   context.activations = options.activations == "i16"  ? ir::Scalar::kQ16

@@ -25,15 +25,15 @@ constexpr int64_t kFloat = 4;
 
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// The first op of a kind in a kernel's region; null when there is none.
-const ir::Op* Find(const ir::Function& kernel, OpKind kind) {
+// The first op of a kind in a kernel's body; null if there is none.
+const ir::Op* FindOp(const ir::Function& kernel, OpKind kind) {
   for (const ir::OpId id : kernel.block(kernel.body).ops) {
     if (kernel.op(id).kind == kind) return &kernel.op(id);
   }
   return nullptr;
 }
 
-// Counts one call after the other; weights that an earlier call has read are in cache.
+// Counts the costs of calls in order; weights that an earlier call read are in cache.
 class Counter {
  public:
   Counter(const ir::Module& module, const codegen::Target& target, std::span<const int32_t> lengths)
@@ -45,9 +45,9 @@ class Counter {
     cost.kernel = kernel.name;
     CountMacs(call, kernel, cost);
 
-    const ir::Op* const linear = Find(kernel, OpKind::kLinear);
-    const ir::Op* const attention = Find(kernel, OpKind::kAttention);
-    const ir::Op* const embed = Find(kernel, OpKind::kEmbed);
+    const ir::Op* const linear = FindOp(kernel, OpKind::kLinear);
+    const ir::Op* const attention = FindOp(kernel, OpKind::kAttention);
+    const ir::Op* const embed = FindOp(kernel, OpKind::kEmbed);
     for (size_t i = 0; i < call.operands.size(); ++i) {
       const ValueId param = kernel.params[i];
       const ir::Value& value = module_.forward().value(call.operands[i]);
@@ -57,9 +57,9 @@ class Counter {
         const int64_t bytes = looked_up ? LookedUpBytes(weight) : WeightBytes(weight);
         if (seen_.insert(value.weight).second) cost.weight_bytes += bytes;
         cost.footprint += bytes;
-        const bool by_blocks = linear != nullptr && linear->operands[1] == param;
+        const bool is_linear_weight = linear != nullptr && linear->operands[1] == param;
         const int64_t rows = linear != nullptr ? Rows(kernel.type(linear->results[0])) : 0;
-        cost.cache_bytes += by_blocks ? bytes * CeilDivide(rows, target_.info.row_block) : bytes;
+        cost.cache_bytes += is_linear_weight ? bytes * CeilDivide(rows, target_.info.row_block) : bytes;
         continue;
       }
       if (embed != nullptr && embed->operands[0] == param) continue;  // ids
@@ -90,15 +90,15 @@ class Counter {
   }
 
   void CountMacs(const ir::Op& call, const ir::Function& kernel, Cost& cost) const {
-    if (const ir::Op* const linear = Find(kernel, OpKind::kLinear)) {
+    if (const ir::Op* const linear = FindOp(kernel, OpKind::kLinear)) {
       const Type& x = kernel.type(linear->operands[0]);
       const auto param = std::ranges::find(kernel.params, linear->operands[1]);
-      CHECK(param != kernel.params.end(), "@{}: the linear's weight is no parameter", kernel.name);
+      CHECK(param != kernel.params.end(), "@{}: the linear's weight is not a parameter", kernel.name);
       const ValueId weight = call.operands[static_cast<size_t>(param - kernel.params.begin())];
       cost.arithmetic = ArithmeticOf(target_, x.scalar);
       cost.macs =
           Rows(x) * x.columns() * OutputColumns(module_.weight(module_.forward().value(weight).weight));
-    } else if (const ir::Op* const attention = Find(kernel, OpKind::kAttention)) {
+    } else if (const ir::Op* const attention = FindOp(kernel, OpKind::kAttention)) {
       int64_t pairs = 0;
       for (const int32_t length : lengths_) pairs += VisiblePairs(length, attention->Int(Attr::kWindow));
       cost.macs = 2 * pairs * attention->Int(Attr::kHeads) * attention->Int(Attr::kHeadDim);
@@ -106,7 +106,7 @@ class Counter {
     }
   }
 
-  // Rows of a weight that are not padding.
+  // Rows of a weight without padding.
   int64_t OutputColumns(const ir::Weight& weight) const {
     if (weight.def != ir::Weight::Def::kInterleave && weight.def != ir::Weight::Def::kConcat) {
       return weight.type.dims[0].size;
@@ -128,12 +128,12 @@ class Counter {
     return panels * passes::PanelBytes(type.scalar, type.columns());
   }
 
-  // A row of the embedding table for each token, as if all were different.
+  // One row of the embedding table per token, assuming that all tokens differ.
   int64_t LookedUpBytes(const ir::Weight& weight) const {
     return ir::FileBytes(weight.type) / weight.type.dims[0].size * Tokens();
   }
 
-  // `integer`: panels of i16 elements; their scales, 4 bytes a head, are left out.
+  // `integer`: panels of i16 elements; their scales, 4 bytes per head, are not counted.
   int64_t TensorBytes(const Type& type, bool panels, bool integer) const {
     const int64_t pack = ir::IsActivationQuant(type.scalar) ? target_.info.Pack(type.scalar) : 0;
     int64_t rows = Rows(type);
@@ -144,7 +144,7 @@ class Counter {
     return rows * passes::RowStride(type.scalar, type.columns(), pack) / (integer ? 2 : 1);
   }
 
-  // Keys, or values, that the query tiles read: each tile those that its queries see.
+  // Bytes of keys, or of values, that the query tiles read: each tile reads the keys that its queries attend to.
   int64_t TileBytes(const ir::Op& attention) const {
     const int64_t half = attention.Int(Attr::kWindow) / 2;
     int64_t keys = 0;
@@ -191,7 +191,7 @@ std::vector<Cost> CountCalls(const ir::Module& module, const codegen::Target& ta
   return costs;
 }
 
-// n tokens that see h neighbours to each side: n (2h + 1) pairs, less those beyond the two ends.
+// n tokens that attend to h neighbours on each side: n (2h + 1) pairs, less those beyond the two ends.
 int64_t VisiblePairs(int64_t tokens, int64_t window) {
   if (window == 0) return tokens * tokens;
   const int64_t h = std::min(window / 2, tokens - 1);

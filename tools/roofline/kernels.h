@@ -1,14 +1,13 @@
-// What each kernel of a model asks of a machine for a given batch: multiply-adds and bytes, counted from
-// shapes.
+// The cost of each kernel of a model for a given batch: multiply-adds and bytes, counted from shapes.
 //
-// Operations. A multiply-add is two operations. Linears: rows x in x out, without padding. Attention: scores
-// and sums of values for the pairs of tokens that see each other. The work on rows (norms, rope, softmax,
-// quantisation, gelu) does not count, so what it costs shows as distance from the roof.
+// Operations: a multiply-add is two operations. Linears have rows x in x out multiply-adds, without padding. Attention has
+// those of scores and of sums of values, for the pairs of tokens that attend to each other. Row-wise work (norms, rope,
+// softmax, quantisation, gelu) does not count, so its time appears as distance from the roof.
 //
-// Bytes, cold: weights as packed, each read from DRAM once. A model's weights do not fit caches; what one
-// kernel writes and the next one reads does, and does not count. Bytes, warm: what goes to and from the
-// caches when the weights are there too: weights once a block of rows, inputs and results once, keys and
-// values once a query tile. The tables of a batch (ids, positions) are left out.
+// Cold bytes: packed weights, each read from DRAM once. A model's weights do not fit in the caches. Activations between
+// kernels do, and do not count. Warm bytes: the traffic to and from the caches if the weights are cached too: weights once
+// per row block, inputs and results once, keys and values once per query tile. The tables of a batch (ids, positions) do
+// not count.
 #pragma once
 
 #include <cstdint>
@@ -23,25 +22,25 @@
 
 namespace ggufc::roofline {
 
-// One call of a kernel, for all rows of a batch.
+// The cost of one kernel call for all rows of a batch.
 struct Cost {
   std::string kernel;
-  Arithmetic arithmetic = Arithmetic::kF32;  // of its multiply-adds
+  Arithmetic arithmetic = Arithmetic::kF32;  // kind of the multiply-adds
   int64_t macs = 0;
-  int64_t weight_bytes = 0;  // read for the first time in this forward pass
-  int64_t cache_bytes = 0;   // read and written when everything is in cache
+  int64_t weight_bytes = 0;  // weights read for the first time in this forward pass
+  int64_t cache_bytes = 0;   // bytes read and written if everything is in cache
   int64_t footprint = 0;     // distinct bytes
 };
 
-// The module as the passes of the kernel stage leave it: what CountCalls takes.
+// The module after the passes of the kernel stage, the input of CountCalls.
 Result<ir::Module> KernelStage(const driver::SourceModel& model, const driver::CompileOptions& options);
 
-// The calls of `forward`, in order: those of the runtime's steps. `module` is at the kernel stage, with
-// layouts; `lengths` are the tokens of each sequence, each > 0.
+// The costs of the calls in `forward`, in order; each call is one step of the runtime. `module` is at the kernel stage,
+// after assign-layouts; `lengths` are the tokens of each sequence, each > 0.
 std::vector<Cost> CountCalls(const ir::Module& module, const codegen::Target& target,
                              std::span<const int32_t> lengths);
 
-// Pairs of tokens of one sequence that see each other; window 0: all.
+// The number of token pairs (i, j) of one sequence in which i attends to j; window 0: all pairs.
 int64_t VisiblePairs(int64_t tokens, int64_t window);
 
 }  // namespace ggufc::roofline

@@ -18,7 +18,7 @@ MultiplyAdds CountMultiplyAdds(const frontend::Hparams& config) {
 
 double AttentionMultiplyAdds(const frontend::Hparams& config, int64_t tokens) {
   const auto n = static_cast<double>(tokens);
-  // n tokens that see h neighbours on each side: n (2h + 1) pairs, less those beyond the two ends.
+  // n tokens that attend to h neighbours on each side: n (2h + 1) pairs, less those beyond the two ends.
   const auto h = static_cast<double>(std::min(config.window / 2, tokens - 1));
   const double local_pairs = n * (2 * h + 1) - h * (h + 1);
   double pairs = 0;

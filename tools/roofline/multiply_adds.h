@@ -1,4 +1,4 @@
-// What a batch asks of any machine, counted from the shapes of the model.
+// Multiply-adds of a batch, counted from the hyperparameters of the model.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace ggufc::roofline {
 
-// Multiply-adds of one batch: linears, attention (only pairs of tokens that see each other) and the dense
-// modules.
+// Multiply-adds of the linears of all layers, and of the dense modules. Attention counts only pairs of tokens that attend
+// to each other.
 struct MultiplyAdds {
   double linear_per_token = 0;
   double dense_per_document = 0;

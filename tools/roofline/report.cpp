@@ -8,7 +8,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Row = std::vector<std::string>;
 
-// Columns as wide as their contents, the first one aligned left, the others right.
+// Formats a table: the first column is left-aligned, the others are right-aligned.
 std::string Columns(const std::vector<Row>& rows) {
   std::vector<size_t> widths;
   for (const Row& row : rows) {
@@ -37,7 +37,7 @@ std::string MachineText(const Machine& machine) {
   std::string out =
       fmt::format("{}, about {:.2f} GHz, code for {}\n\n", machine.cpu, Giga(machine.hertz), machine.target);
   const bool several = machine.threads > 1;
-  std::vector<Row> rows = {{"multiply-adds", "GMAC/s", "a cycle"}};
+  std::vector<Row> rows = {{"multiply-adds", "GMAC/s", "per cycle"}};
   if (several) rows[0].push_back(fmt::format("{} threads", machine.threads));
   for (const ComputeRoof& roof : machine.compute) {
     rows.push_back(
@@ -45,14 +45,14 @@ std::string MachineText(const Machine& machine) {
     if (several) rows.back().push_back(Number(Giga(roof.macs.all), 1));
   }
   out += Columns(rows) + "\n";
-  rows = {{"reading from", "GB/s", "bytes a cycle"}};
+  rows = {{"reading from", "GB/s", "bytes per cycle"}};
   if (several) rows[0].push_back(fmt::format("{} threads", machine.threads));
   for (const MemoryRoof& roof : machine.memory) {
     rows.push_back({roof.name, Number(Giga(roof.bytes.one), 1), Number(roof.bytes.one / machine.hertz, 1)});
     if (several) rows.back().push_back(Number(Giga(roof.bytes.all), 1));
   }
   out += Columns(rows) + "\n";
-  // Where a roof stops to slope: below it memory bounds a kernel, above it arithmetic.
+  // Ridge points: memory bounds kernels with a lower intensity, arithmetic those with a higher one.
   rows = {{fmt::format("ridge, ops/B, {} thread{}", machine.threads, several ? "s" : "")}};
   for (const MemoryRoof& memory : machine.memory) rows[0].push_back(memory.name);
   for (const ComputeRoof& roof : machine.compute) {
@@ -165,13 +165,12 @@ std::string TextReport(const Study& study) {
   if (study.machine) {
     out += MachineText(*study.machine);
   } else {
-    out += "this machine cannot run the target's code: nothing is measured\n";
+    out += "this machine cannot run the target's code, so nothing was measured\n";
   }
   for (const BatchResult& batch : study.batches) out += fmt::format("\n{}", BatchText(study, batch));
   out +=
-      "\nops: two a multiply-add of linears and attention; norms, softmax and quantisation do not count\n"
-      "cold: weights from DRAM, the rest in cache; warm: all bytes to and from the cache that holds them "
-      "(in)\n";
+      "\nops: two per multiply-add of linears and attention; norms, softmax and quantisation do not count\n"
+      "cold: weights from DRAM, the rest in cache; warm: all bytes to and from the cache in column 'in'\n";
   if (study.machine) {
     out += fmt::format(
         "floor: the larger of ops at the peak and {}; %: floor / measured\n",
@@ -214,7 +213,7 @@ Json JsonReport(const Study& study) {
 
 std::string TextReport(const CycleReport& report) {
   std::string out =
-      fmt::format("{} -mcpu={}: multiply-adds a cycle by rows of the tile, block epilogue included\n",
+      fmt::format("{} -mcpu={}: multiply-adds per cycle by tile height, with the block epilogue\n",
                   report.tool, report.cpu);
   std::vector<int> heights;
   for (const MicroKernel& kernel : report.kernels) {
@@ -235,8 +234,7 @@ std::string TextReport(const CycleReport& report) {
     row.push_back(Number(100 * std::max(0.0, 1 - tallest.inner_cycles / tallest.cycles), 0));
     rows.push_back(std::move(row));
   }
-  return out + Columns(rows) +
-         "epilogue %: of the tallest tile's cycles, what the loop over k alone does not take\n";
+  return out + Columns(rows) + "epilogue %: share of the tallest tile's cycles outside the loop over k\n";
 }
 
 Json JsonReport(const CycleReport& report) {

@@ -1,4 +1,4 @@
-// A study as text for people and as JSON for other tools. svg.h draws it.
+// A study as readable text and as JSON. svg.h draws it.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,15 +9,15 @@
 
 namespace ggufc::roofline {
 
-// The machine's roofs and ridge points, a table of kernels for each batch, and the floor of its latency.
+// The machine's roofs and ridge points, and for each batch a table of kernels and the floor of its latency.
 std::string TextReport(const Study& study);
 
-// One object a batch, in their order: tokens, documents, threads, median_ms, min_ms, max_ms and runs as
-// `bench --json` has them (null when nothing was measured), and `roofline`: the machine, the kernels, and the
-// floors. Rates are a second; operations are two a multiply-add.
+// One object per batch, in order: tokens, documents, threads, median_ms, min_ms, max_ms and runs as in `bench --json` (null
+// if nothing was measured), and `roofline`: the machine, the kernels, and the floors. Rates are per second; a multiply-add
+// is two operations.
 nlohmann::ordered_json JsonReport(const Study& study);
 
-// Multiply-adds a cycle for each micro-kernel and height.
+// Multiply-adds per cycle for each micro-kernel and tile height.
 std::string TextReport(const CycleReport& report);
 nlohmann::ordered_json JsonReport(const CycleReport& report);
 

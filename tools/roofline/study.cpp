@@ -27,7 +27,7 @@ double Study::ShareOfRoof(const KernelResult& kernel) const {
 BatchResult Analyse(std::span<const Cost> costs, std::span<const int32_t> lengths, const Machine* machine,
                     Measured measured) {
   const std::vector<double>& seconds = measured.step_seconds;
-  CHECK(seconds.empty() || seconds.size() == costs.size(), "{} calls, {} times", costs.size(),
+  CHECK(seconds.empty() || seconds.size() == costs.size(), "{} calls, but {} measured times", costs.size(),
         seconds.size());
   BatchResult batch;
   batch.documents = static_cast<int64_t>(lengths.size());

@@ -1,5 +1,5 @@
-// Costs, a machine's roofs and measured times put together: which resource bounds each kernel, how near to
-// its roof it runs, and what the latency of a forward pass cannot fall below.
+// Combines costs, a machine's roofs and measured times: the resource that bounds each kernel, its distance from the roof,
+// and a lower bound (the floor) of the latency of a forward pass.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@
 
 namespace ggufc::roofline {
 
-// Times of one batch. Without a machine that runs the target there are none.
+// Measured times of one batch; empty if this machine cannot run the target.
 struct Measured {
   double median_ms = 0, min_ms = 0, max_ms = 0;
   int runs = 0;
-  std::vector<double> step_seconds;  // of one forward pass, by step of the program
+  std::vector<double> step_seconds;  // time of each step of the program in one forward pass
 };
 
 // Sums over all calls of one kernel in a forward pass.
@@ -28,15 +28,15 @@ struct KernelResult {
   int64_t macs = 0;
   int64_t weight_bytes = 0;
   int64_t cache_bytes = 0;
-  // With a machine. Seconds that the calls take at least: multiplying at the peak, weights from DRAM,
-  // everything from the nearest cache that holds what a call touches (`level`).
+  // Only with a machine: minimum seconds for multiply-adds at the peak rate, for reading weights from DRAM, and for all
+  // bytes from `level`, the nearest memory with room for the footprint of a call.
   double compute_seconds = 0, dram_seconds = 0, cache_seconds = 0;
   std::string level;
-  double cold_floor = 0, warm_floor = 0;  // sums over calls of the larger of compute and memory
-  double seconds = 0;                     // measured; 0: not
+  double cold_floor = 0, warm_floor = 0;  // sum over calls of the larger of compute and memory time
+  double seconds = 0;                     // measured; 0: not measured
 
   double ops() const { return 2 * static_cast<double>(macs); }
-  // Operations a byte; no value where no byte counts.
+  // Operations per byte; nullopt if no byte counts.
   std::optional<double> cold_intensity() const;
   std::optional<double> warm_intensity() const;
   bool cold_memory_bound() const { return dram_seconds > compute_seconds; }
@@ -59,13 +59,13 @@ struct Study {
   std::optional<Machine> machine;
   std::vector<BatchResult> batches;
 
-  // Whether a forward pass finds the weights of the last one in the caches; then the warm roof counts.
+  // Whether the weights stay in the caches between forward passes. If so, the warm floor is used, else the cold one.
   bool WeightsStayInCache() const;
-  // The floor that counts, as a share of the time measured.
+  // The floor as a share of the measured time.
   double ShareOfRoof(const KernelResult& kernel) const;
 };
 
-// `costs`: of the batch's calls (CountCalls). measured.step_seconds is empty or has one entry a call.
+// `costs`: the costs of the batch's calls (CountCalls). measured.step_seconds is empty or has one entry per call.
 BatchResult Analyse(std::span<const Cost> costs, std::span<const int32_t> lengths, const Machine* machine,
                     Measured measured);
 

@@ -12,10 +12,10 @@ namespace {
 
 constexpr double kWidth = 1000, kHeight = 640;
 constexpr double kLeft = 74, kRight = 946, kTop = 78, kBottom = 572;
-constexpr double kLabelHeight = 13;   // of a point's label
-constexpr double kClusterWidth = 84;  // points nearer than a label is wide share a column of labels
+constexpr double kLabelHeight = 13;   // height of a point's label
+constexpr double kClusterWidth = 84;  // points within the width of a label share a column of labels
 
-// Hues that stay apart on light and on dark ground; one a batch.
+// Colours that are distinct on light and on dark background; one per batch.
 constexpr const char* kColors[] = {"#2f7ed8", "#d1495b", "#2a9d6f", "#c77d0a", "#8e5bd0", "#0e9aa7"};
 
 constexpr const char* kStyle = R"(<style>
@@ -56,7 +56,7 @@ std::string Escaped(const std::string& text) {
         out += "&quot;";
         break;
       default:
-        // Control characters have no place in XML; bytes of other characters pass.
+        // XML does not allow control characters; all other bytes are copied.
         out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
   }
@@ -64,14 +64,14 @@ std::string Escaped(const std::string& text) {
 }
 
 struct Point {
-  double intensity, rate;  // operations a byte, operations a second
+  double intensity, rate;  // operations per byte, operations per second
   bool cold;
   size_t batch;
   std::string kernel;
   double x = 0, y = 0, label_y = 0;
 };
 
-// A logarithmic axis from `low` to `high` onto pixels.
+// A logarithmic axis that maps values from `low` to `high` to pixels from `from` to `to`.
 struct Axis {
   double low, high, from, to;
   double At(double value) const {
@@ -124,7 +124,7 @@ class Drawing {
     }
   }
 
-  // Powers of two around the points and the ridge of DRAM.
+  // Sets the axes to powers of two around the points and the ridge point of DRAM.
   void SetAxes() {
     double low_x = 1, high_x = 64, low_y = 0, high_y = 0;
     for (const ComputeRoof& roof : machine_.compute) {
@@ -134,7 +134,7 @@ class Drawing {
     low_y = high_y / 64;
     for (const Point& point : points_) {
       low_x = std::min(low_x, point.intensity / 1.3);
-      high_x = std::max(high_x, point.intensity * 2.6);  // room for its label
+      high_x = std::max(high_x, point.intensity * 2.6);  // room for the label
       low_y = std::min(low_y, point.rate / 1.5);
       high_y = std::max(high_y, point.rate);
     }
@@ -157,9 +157,9 @@ class Drawing {
     }
     out_ += fmt::format("<rect class=\"frame\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", kLeft, kTop,
                         kRight - kLeft, kBottom - kTop);
-    Text((kLeft + kRight) / 2, kBottom + 38, "operations a byte", "text-anchor=\"middle\"");
+    Text((kLeft + kRight) / 2, kBottom + 38, "operations per byte", "text-anchor=\"middle\"");
     const double middle = (kTop + kBottom) / 2;
-    Text(20, middle, "10^9 operations a second",
+    Text(20, middle, "10^9 operations per second",
          fmt::format("text-anchor=\"middle\" transform=\"rotate(-90 20 {:.1f})\"", middle));
   }
 
@@ -174,7 +174,7 @@ class Drawing {
            "text-anchor=\"end\"");
     }
     for (const MemoryRoof& memory : machine_.memory) {
-      // From where it enters the picture to the highest roof.
+      // From the edge of the picture to the highest roof.
       const double bytes = memory.bytes.all;
       const double low = std::max(x_.low, y_.low / bytes), high = std::min(x_.high, peak / bytes);
       if (low >= high) continue;
@@ -187,33 +187,32 @@ class Drawing {
     }
   }
 
-  // Labels stand to the right of their points, in columns where points are near each other: each as near to
-  // the height of its point as its neighbours allow. Labels that would overlap form a block, which lies at
-  // the mean of what its labels want, and blocks that would overlap merge.
+  // Places the labels of one column, each as near to the height of its point as its neighbours allow. Labels that would
+  // overlap form a group at the mean of the positions of their points; groups that would overlap merge.
   static void PlaceLabels(std::vector<Point*>& column) {
     std::ranges::sort(column, {}, [](const Point* point) { return point->y; });
-    struct Block {
-      double wanted;  // sum over its labels of the height the block's first one would like
+    struct Group {
+      double wanted;  // sum over its labels of the position of the group's first label that suits them
       size_t labels;
       double first() const { return wanted / static_cast<double>(labels); }
     };
-    std::vector<Block> blocks;
+    std::vector<Group> groups;
     for (const Point* const point : column) {
-      blocks.push_back({point->y, 1});
-      while (blocks.size() > 1) {
-        Block& above = blocks[blocks.size() - 2];
-        const Block& last = blocks.back();
+      groups.push_back({point->y, 1});
+      while (groups.size() > 1) {
+        Group& above = groups[groups.size() - 2];
+        const Group& last = groups.back();
         const double height = kLabelHeight * static_cast<double>(above.labels);
         if (above.first() + height <= last.first()) break;
         above.wanted += last.wanted - height * static_cast<double>(last.labels);
         above.labels += last.labels;
-        blocks.pop_back();
+        groups.pop_back();
       }
     }
     auto point = column.begin();
-    for (const Block& block : blocks) {
-      for (size_t i = 0; i < block.labels; ++i)
-        (*point++)->label_y = block.first() + kLabelHeight * static_cast<double>(i);
+    for (const Group& group : groups) {
+      for (size_t i = 0; i < group.labels; ++i)
+        (*point++)->label_y = group.first() + kLabelHeight * static_cast<double>(i);
     }
   }
 

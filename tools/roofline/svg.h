@@ -1,5 +1,5 @@
-// A study as a picture: operations a second over operations a byte, both axes logarithmic, the machine's
-// roofs and a point for each kernel and batch.
+// Draws a study: operations per second over operations per byte, both axes logarithmic, with the machine's roofs and one
+// point per kernel and batch.
 #pragma once
 
 #include <string>
@@ -8,10 +8,9 @@
 
 namespace ggufc::roofline {
 
-// An SVG document of its own, light or dark as the viewer prefers. The study has a machine and was measured.
-// A filled point lies at its intensity cold (against DRAM), a hollow one at its intensity warm: kernels
-// without weights, and all where the weights stay in the caches. Kernels without multiply-adds have no place
-// in it.
+// A complete SVG document, light or dark as the viewer prefers. The study must have a machine and measured times. Filled
+// points are at the cold intensity (against DRAM). Hollow points are at the warm intensity: kernels without weights, and
+// all kernels if the weights stay in the caches. Kernels without multiply-adds are not drawn.
 std::string DrawSvg(const Study& study);
 
 }  // namespace ggufc::roofline

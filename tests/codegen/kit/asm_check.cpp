@@ -8,17 +8,18 @@ namespace ggufc::testing {
 namespace {
 
 struct Label {
-  size_t first = 0;   // the instruction after it
+  size_t first = 0;   // index of the next instruction
   int alignment = 0;  // log2
 };
 
 struct Body {
   std::vector<std::string> instructions;
   std::map<std::string, Label> labels;
-  bool frame_pointer = false;  // %rbp addresses the stack
+  bool frame_pointer = false;  // %rbp is the frame pointer
 };
 
-std::string Squeeze(std::string_view line) {
+// A line without its comment, with single spaces.
+std::string Normalised(std::string_view line) {
   std::string text;
   for (const char c : line.substr(0, line.find('#'))) {
     const bool space = c == ' ' || c == '\t';
@@ -37,9 +38,9 @@ Body FunctionBody(std::string_view assembly, std::string_view name) {
   const size_t end = assembly.find(".Lfunc_end", at);
   std::istringstream lines{std::string(assembly.substr(at, end == std::string_view::npos ? end : end - at))};
   bool inside = false;
-  int alignment = 0;  // of what comes next
+  int alignment = 0;  // of the next label
   for (std::string line; std::getline(lines, line);) {
-    const std::string text = Squeeze(line);
+    const std::string text = Normalised(line);
     if (text == start) {
       inside = true;
     } else if (inside && text.ends_with(":")) {
@@ -79,7 +80,7 @@ void Append(AsmLoop& loop, const Body& body, size_t i) {
   loop.vector_moves += IsVectorMove(text);
 }
 
-AsmLoop Part(const Body& body, size_t first, size_t last) {
+AsmLoop Slice(const Body& body, size_t first, size_t last) {
   AsmLoop loop;
   for (size_t i = first; i < last; ++i) Append(loop, body, i);
   return loop;
@@ -130,11 +131,11 @@ std::vector<AsmLoop> InnermostLoops(std::string_view assembly, std::string_view 
   const std::vector<Range> ranges = Loops(body);
   std::vector<AsmLoop> loops;
   for (const Range& range : ranges) {
-    const bool holds_another = std::any_of(ranges.begin(), ranges.end(), [&](const Range& other) {
+    const bool has_inner_loop = std::any_of(ranges.begin(), ranges.end(), [&](const Range& other) {
       return &other != &range && other.first >= range.first && other.last <= range.last;
     });
-    if (holds_another) continue;
-    loops.push_back(Part(body, range.first, range.last));
+    if (has_inner_loop) continue;
+    loops.push_back(Slice(body, range.first, range.last));
     loops.back().alignment = range.alignment;
   }
   return loops;
@@ -153,7 +154,7 @@ AsmLoop AllLoops(std::string_view assembly, std::string_view name) {
 
 AsmLoop WholeFunction(std::string_view assembly, std::string_view name) {
   const Body body = FunctionBody(assembly, name);
-  return Part(body, 0, body.instructions.size());
+  return Slice(body, 0, body.instructions.size());
 }
 
 }  // namespace ggufc::testing

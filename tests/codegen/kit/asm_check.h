@@ -1,4 +1,4 @@
-// What the inner loops of a function look like in assembly text (AT&T syntax, as PrintAssembly writes it).
+// Extracts the innermost loops of a function from assembly text (AT&T syntax, from PrintAssembly).
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct AsmLoop {
   int vector_moves = 0;      // from one vector register to another
   int alignment = 0;         // log2 of what its label is aligned to, 0: not
 
-  // Instructions whose text contains all of `parts`.
+  // The number of instructions whose text contains all of `parts`.
   int Count(std::initializer_list<std::string_view> parts) const;
   std::string Text() const;
 };

@@ -26,7 +26,7 @@ class Sink {
     if (type == ir::IndexType()) return Put(b_.Convert(value, ir::I32Type()));
     if (type == ir::I32Type()) return Put(b_.Splat(value));
     if (type == ir::I32x16()) {
-      // Halves of 16 bits are exact in f32.
+      // Two 16-bit halves, which are exact in f32.
       Store(b_.Convert(b_.Emit(OpKind::kAnd, {value, b_.I32V(0xffff)}), ir::F32x16()));
       return Store(b_.Convert(b_.Emit(OpKind::kShr, {value, b_.I32V(16)}), ir::F32x16()));
     }
@@ -41,7 +41,7 @@ class Sink {
   int64_t count_ = 0;
 };
 
-// Emits the kernel's work on one row; returns how many results it stored.
+// Emits the kernel's work on one row; returns the number of results.
 int64_t EmitSink(Builder& b, ValueId in, ValueId out, ValueId scratch, ValueId row) {
   Sink sink(b, out);
   const Type i8x64 = Type::Vector(Scalar::kI8, 64), u8x64 = Type::Vector(Scalar::kU8, 64);
@@ -100,7 +100,7 @@ int64_t EmitSink(Builder& b, ValueId in, ValueId out, ValueId scratch, ValueId r
   sink.Put(b.Convert(b.Convert(i, i8x16), ir::I32x16()));
   sink.Put(b.Convert(b.Convert(i, i16x16), ir::I32x16()));
   sink.Put(b.Convert(i, ir::F32x16()));
-  // Halves with the top exponent bit cleared are finite.
+  // Clearing the top exponent bit makes f16 and bf16 values finite.
   const ValueId finite = emit(OpKind::kAnd, {i, b.I32V(0xbfffbfff)});
   b.Store(finite, scratch, b.Index(0));
   sink.Put(b.Convert(b.Load(Type::Vector(Scalar::kF16, 16), scratch, b.Index(0)), ir::F32x16()));
@@ -108,11 +108,11 @@ int64_t EmitSink(Builder& b, ValueId in, ValueId out, ValueId scratch, ValueId r
   sink.Put(b.Convert(b.Load(Type::MakeScalar(Scalar::kF16), scratch, b.Index(2)), ir::F32Type()));
   sink.Put(emit(OpKind::kDotI16, {i, ints(ir::I16x32(), 4), ints(ir::I16x32(), 5)}));
   sink.Put(emit(OpKind::kDotU8S8, {i, ints(u8x64, 4), bytes}));
-  // Seven bits: bits 0 to 5, without a sign.
+  // Values of 0 to 63 for dot_u8s7.
   const ValueId seven = emit(OpKind::kAnd, {bytes, b.Const(i8x64, 63)});
   sink.Put(emit(OpKind::kDotU8S7, {i, ints(u8x64, 4), seven}));
 
-  // Some of the lanes.
+  // Partial vectors.
   for (const int64_t lanes : {1, 4, 7, 15}) {
     sink.Put(floats(3, lanes));
     sink.Put(ints(ir::I16x32(), 6, lanes));

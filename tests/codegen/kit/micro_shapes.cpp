@@ -35,7 +35,7 @@ void EmitTile(Builder& b, const MicroShape& s, ValueId a, ValueId w, ValueId out
     const OpKind kind = s.seven_bit_dot ? OpKind::kDotU8S7 : OpKind::kDotU8S8;
     return b.Emit(kind, {acc, weights, b.Bitcast(act, Type::Vector(Scalar::kI8, 64))});
   };
-  // One block of 32 k: the integer sums, scaled and added to the rows' f32 sums.
+  // One block of 32 k: scales the integer sums and adds them to the f32 sums of the rows.
   auto block = [&](ValueId i, const std::vector<ValueId>& carried) {
     auto accs = Values(s.rows, [&](int row) {
       if (s.pack == 2) return b.I32V(0);

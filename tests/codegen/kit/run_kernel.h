@@ -1,4 +1,4 @@
-// Compiles small loop-stage modules for every target that this machine can run, in either form, and calls
+// Compiles small loop-stage modules for every target that this machine can run, with and without x86 intrinsics, and runs
 // them.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace ggufc::testing {
 
-// A target's own instructions, or their definitions in plain LLVM IR.
+// A target with its own instructions, or with their definitions in plain LLVM IR.
 struct Variant {
   const codegen::Target* target;
   bool replaced;
@@ -24,13 +24,13 @@ struct Variant {
 };
 inline void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.Name(); }
 
-// Every variant that runs here. generic always does.
+// All variants that run on this machine; generic always does.
 std::vector<Variant> Variants();
 
-// An empty loop-stage module: an empty forward.
+// A loop-stage module with an empty forward.
 ir::Module LoopModule();
 
-// One kernel, @k(in: ptr, out: ptr); `body` gets them and the rows [r0, r1).
+// A module with one kernel, @k(in: ptr, out: ptr), whose body `body` emits.
 struct KernelParams {
   ir::ValueId in, out, scratch, r0, r1, c0, c1;
 };
@@ -40,7 +40,7 @@ ir::Module KernelModule(const std::function<void(ir::Builder&, const KernelParam
 ir::FunctionId AddMicro(ir::Module& module, const std::string& name, const std::vector<ir::Type>& params,
                         const std::function<void(ir::Builder&, const std::vector<ir::ValueId>&)>& body);
 
-// Machine code of a module; failures to compile or load fail the test and end the process.
+// The machine code of a module. A failure to compile or load ends the process (CHECK).
 class Code {
  public:
   Code(const ir::Module& module, const Variant& variant);

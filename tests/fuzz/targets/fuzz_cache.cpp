@@ -1,5 +1,5 @@
-// What the cache's files hold besides an image (fuzz_image.cpp): the first byte says which. Even: what an entry is the result
-// of, odd: a memo about a file.
+// Contents of the cache's files other than images (fuzz_image.cpp). An even first byte selects the info of an entry, an odd
+// one a memo about a file.
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span<const uint8_t> bytes(data + 1, size - 1);
   if (data[0] % 2 == 0) {
     if (const Result<EntryInfo> info = ParseEntryInfo(bytes); info) {
-      fuzz::Require(std::ranges::equal(SerializeEntryInfo(*info), bytes), "an entry's info has one spelling");
+      fuzz::Require(std::ranges::equal(SerializeEntryInfo(*info), bytes),
+                    "serialising an entry's info gives the same bytes");
     } else {
       fuzz::RequireMessage(info.error().message, "entry: ");
     }
@@ -26,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const std::optional<FileContents> contents = ReadMemo(bytes, file); contents) {
     const FileMemo memo = MakeMemo(*contents);
     fuzz::Require(bytes.size() == sizeof(memo) && std::memcmp(bytes.data(), &memo, sizeof(memo)) == 0,
-                  "a memo has one spelling");
+                  "making the memo again gives the same bytes");
   }
   return 0;
 }

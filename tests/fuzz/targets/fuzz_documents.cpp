@@ -1,4 +1,4 @@
-// Documents: JSON lines, or plain lines when the first byte is odd.
+// Documents: JSON lines, or plain lines if the first byte is odd.
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -8,12 +8,12 @@
 
 namespace {
 
-// The name of a file decides on its format.
+// A path with the extension .txt, which selects the format of plain lines.
 const std::string& PlainName(const std::string& path) {
   static const std::string name = "/tmp/ggufc-fuzz-" + std::to_string(getpid()) + ".txt";
   static const bool linked =
       symlink(path.c_str(), name.c_str()) == 0 && std::atexit([] { unlink(name.c_str()); }) == 0;
-  ggufc::fuzz::Require(linked, "a link to a file in memory");
+  ggufc::fuzz::Require(linked, "a link to a file in memory can be made");
   return name;
 }
 
@@ -43,10 +43,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     bytes += document.text.size() + document.ids.size();
     fuzz::Require(bytes <= size, "documents are no larger than their file");
-    fuzz::Require(document.has_text || document.text.empty(), "ids or a text");
+    fuzz::Require(document.has_text || document.text.empty(), "a document without has_text has no text");
     for (const int32_t id : document.ids) fuzz::Require(id >= 0, "ids are not negative");
     if (document.kept.empty()) continue;
     const auto kept = nlohmann::json::parse("{" + document.kept + "}", nullptr, false);
-    fuzz::Require(kept.is_object() && !kept.empty(), "the other keys are JSON");
+    fuzz::Require(kept.is_object() && !kept.empty(), "the kept keys are JSON");
   }
 }

@@ -1,4 +1,4 @@
-// The ELF file of an ahead-of-time model, as `ggufc verify` looks at it before it runs anything in it.
+// The ELF file of an ahead-of-time model, as `ggufc verify` reads it before running its code.
 #include "fuzz_target.h"
 #include "tools/artifact/elf_summary.h"
 

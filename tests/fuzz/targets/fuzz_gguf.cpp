@@ -1,5 +1,5 @@
-// A model file: opened, everything in it read, its configuration and vocabulary checked, and the program built that code
-// would be generated for. What `ggufc embed` does with a file before it generates code.
+// A model file: the steps of `ggufc embed` before code generation. Opens it, reads everything in it, checks hyperparameters
+// and vocabulary, and builds the program.
 #include <vector>
 
 #include "driver/compile.h"
@@ -10,7 +10,7 @@
 namespace ggufc::fuzz {
 namespace {
 
-// What `inspect` prints, and every getter, also with the wrong type.
+// Reads all values that `inspect` prints, and calls every getter, also with the wrong type.
 void ReadEverything(const frontend::GgufFile& file) {
   for (const frontend::MetadataEntry& entry : file.metadata()) {
     Require(!frontend::ValueText(entry, 16).empty(), "a value has a text");
@@ -36,7 +36,7 @@ void ReadEverything(const frontend::GgufFile& file) {
     const Status finite = frontend::CheckFinite(file, tensor);
     if (!finite) RequireMessage(finite.error().message, file.path() + ": tensor ");
   }
-  Require(bytes <= file.bytes().size(), "tensors share no bytes");
+  Require(bytes <= file.bytes().size(), "tensors do not overlap");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// An image (NAME.weights, or a cache entry) and what its sections hold. Hashes keep a fuzzer out; so an even first byte has
-// them put right before the image is opened: whatever is behind a hash that fits must be as safe as what is not.
+// An image (NAME.weights, or a cache entry) and the contents of its sections. A fuzzer rarely finds correct hashes. With an
+// even first byte the hashes are corrected before the image is opened, because contents with correct hashes must be handled
+// safely too.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -17,7 +18,7 @@ namespace {
 
 using namespace ggufc::runtime;
 
-void PutHashesRight(std::span<uint8_t> bytes) {
+void CorrectHashes(std::span<uint8_t> bytes) {
   ImageHeader header;
   if (bytes.size() < sizeof header) return;
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -27,7 +28,7 @@ void PutHashesRight(std::span<uint8_t> bytes) {
   std::vector<SectionEntry> sections(header.sections);
   if (!sections.empty())
     std::memcpy(sections.data(), bytes.data() + sizeof header, sections.size() * sizeof(SectionEntry));
-  // The hashes of a table's chunks are a section of their own: they come first.
+  // First the section with the hashes of the table's chunks, because the hash of that section depends on it.
   for (const SectionEntry& hashes : sections) {
     if (hashes.kind != static_cast<uint32_t>(SectionKind::kTableHashes)) continue;
     for (const SectionEntry& table : sections) {
@@ -57,7 +58,7 @@ void ReadSection(SectionKind kind, std::span<const uint8_t> bytes, const Result<
     case SectionKind::kProgram:
       if (const Result<Program> program = ParseProgram(bytes); program) {
         const std::vector<uint8_t> again = SerializeProgram(*program);
-        Require(std::ranges::equal(again, bytes), "a program has one spelling");
+        Require(std::ranges::equal(again, bytes), "serialising a program gives the same bytes");
       } else {
         RequireMessage(program.error().message);
       }
@@ -65,7 +66,8 @@ void ReadSection(SectionKind kind, std::span<const uint8_t> bytes, const Result<
     case SectionKind::kGolden:
       if (!info) return;
       if (const Result<std::vector<GoldenVector>> golden = ParseGolden(bytes, *info); golden) {
-        Require(std::ranges::equal(SerializeGolden(*golden), bytes), "golden vectors have one spelling");
+        Require(std::ranges::equal(SerializeGolden(*golden), bytes),
+                "serialising golden vectors gives the same bytes");
       } else {
         RequireMessage(golden.error().message);
       }
@@ -96,11 +98,11 @@ void Open(std::span<const uint8_t> bytes) {
     const auto kind = static_cast<SectionKind>(section.kind);
     const Result<std::span<const uint8_t>> content = image->Get(kind, section.id);
     if (!content) {
-      Require(!all.has_value(), "what is undamaged can be read");
+      Require(!all.has_value(), "sections of an undamaged image can be read");
       RequireMessage(content.error().message, "image: ");
       continue;
     }
-    Require(content->size() == section.bytes, "a section is as long as it says");
+    Require(content->size() == section.bytes, "a section has its stated size");
     if (kind == SectionKind::kModel) {
       info = ParseModelCard(*content);
       if (!info) RequireMessage(info.error().message);
@@ -125,7 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ggufc::fuzz;
   if (size == 0) return 0;
   const ggufc::runtime::AlignedBytes image({data + 1, size - 1});
-  if (data[0] % 2 == 0) PutHashesRight(image.span());
+  if (data[0] % 2 == 0) CorrectHashes(image.span());
   Open(image.span());
   return 0;
 }

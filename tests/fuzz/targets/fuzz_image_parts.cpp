@@ -1,5 +1,5 @@
-// What stands in an image without its container: the first byte says which. 0: a program, 1: what a model says about
-// itself, 2: golden vectors.
+// Contents of an image's sections without the image. The first byte modulo 3 selects 0: a program, 1: a model card, 2: golden
+// vectors.
 #include <algorithm>
 #include <vector>
 
@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   switch (data[0] % 3) {
     case 0:
       if (const Result<Program> program = ParseProgram(bytes); program) {
-        fuzz::Require(std::ranges::equal(SerializeProgram(*program), bytes), "a program has one spelling");
+        fuzz::Require(std::ranges::equal(SerializeProgram(*program), bytes),
+                      "serialising a program gives the same bytes");
       } else {
         fuzz::RequireMessage(program.error().message);
       }
@@ -23,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 1:
       if (const Result<ModelCard> info = ParseModelCard(bytes); info) {
         fuzz::Require(std::ranges::equal(SerializeModelCard(*info), bytes),
-                      "a model's info has one spelling");
+                      "serialising a model card gives the same bytes");
         static_cast<void>(CheckTableFits(*info, 4096));
       } else {
         fuzz::RequireMessage(info.error().message);
@@ -36,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       info.context_length = 16;
       if (const Result<std::vector<GoldenVector>> golden = ParseGolden(bytes, info); golden) {
         fuzz::Require(std::ranges::equal(SerializeGolden(*golden), bytes),
-                      "golden vectors have one spelling");
+                      "serialising golden vectors gives the same bytes");
       } else {
         fuzz::RequireMessage(golden.error().message);
       }

@@ -1,5 +1,5 @@
-// IR text: parsed, verified, printed, and parsed again. What prints must read back as itself, verified or not; what
-// verifies must verify again.
+// IR text: parsed, printed, parsed again, and verified. Printed text must parse to the same text, whether the module verifies
+// or not. If the module verifies, so must the copy.
 #include "fuzz_target.h"
 #include "ir/text/parser.h"
 #include "ir/text/printer.h"
@@ -17,9 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Require(again.has_value(), again ? std::string() : again.error().message);
   fuzz::Require(ir::Print(*again) == text, "printing and parsing are inverse");
   const Status verified = ir::Verify(*module);
-  // It quotes the op, however many operands that has.
+  // The message quotes the op, which may have any number of operands.
   if (!verified) fuzz::RequireMessage(verified.error().message, {}, SIZE_MAX);
   fuzz::Require(ir::Verify(*again).has_value() == verified.has_value(),
-                "the copy verifies as the original does");
+                "the copy verifies if and only if the original does");
   return 0;
 }

@@ -1,6 +1,5 @@
-// A model file with the right keys and tensors whose sizes, types and values come from the input (model_writer.h), so
-// that the input's bytes decide on shapes and not on spelling. What opens goes as far as the program that code would
-// be generated for.
+// A model file with the right keys and tensors. Its sizes, types and values come from the input (model_writer.h), so that
+// fuzzing explores shapes and not syntax. Files that open are lowered to the program before code generation.
 #include "driver/compile.h"
 #include "fuzz_target.h"
 #include "model_writer.h"
@@ -29,8 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const runtime::Program& program = lowered->built.program;
   fuzz::Require(program.dims >= 1 && program.dims <= (*model)->config().output_dim,
-                "dims are within the model's");
-  // Panels pad to 16 rows, vectors to 64 bytes; two tables of rotations come on top.
+                "dims are at most the model's");
+  // Panels are padded to 16 rows, vectors to 64 bytes; two rope tables are added.
   const int64_t rotations = 8 * (*model)->config().context_length * (*model)->config().head_dim;
   const auto bytes = static_cast<int64_t>((*model)->file().bytes().size());
   fuzz::Require(program.weights_bytes <= 16 * bytes + rotations + (1 << 20),

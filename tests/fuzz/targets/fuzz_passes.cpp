@@ -1,5 +1,5 @@
-// IR text through the passes, as ggufc-opt --passes takes it: each pass of the text's stage by itself on a copy, then the
-// pipeline from there on. A pass may refuse a module; what it leaves must verify.
+// Passes on IR text, as with ggufc-opt --passes: each pass of the text's stage alone on a copy, then the pipeline from that
+// stage on. A pass may refuse a module; its result must verify.
 #include "fuzz_target.h"
 #include "ir/text/parser.h"
 #include "ir/verify/verifier.h"
@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto check = [](const Result<bool>& changed) {
     if (changed) return true;
     fuzz::RequireMessage(changed.error().message, {}, SIZE_MAX);
-    // RunPass verifies what a pass leaves.
+    // RunPass verifies the result of a pass.
     fuzz::Require(changed.error().message.find("left a malformed module") == std::string::npos,
                   changed.error().message);
     return false;

@@ -1,5 +1,5 @@
-// A vocabulary and a text. What the tokenizer makes of it is compared with the plain implementation, and with the same
-// tables after they have been through bytes.
+// A vocabulary and a text. The tokenizer's result is compared with that of the reference implementation, and with that of the
+// tokenizer after serialising and parsing its tables.
 #include <string>
 #include <vector>
 
@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
 
   const EncodeOptions options = {.add_bos = false, .add_eos = false, .parse_control = (flags & 128) != 0};
-  // The plain implementation takes quadratic time.
+  // The reference implementation takes quadratic time.
   const std::string_view text = input.TakeRest().substr(0, 512);
   std::vector<int32_t> ids;
   EncodeStats stats;
@@ -57,12 +57,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Require(stats.merges <= 2 * text.size() + 8 && stats.heap_pushes <= 8 * text.size() + 32,
                 "work is linear in the text");
   fuzz::Require(ids == ReferenceTokenizer(view).Encode(text, options.parse_control),
-                "the plain way gives the same");
+                "the reference implementation gives the same ids");
 
   const std::vector<uint8_t> bytes = tokenizer->Serialize();
   const Result<Tokenizer> again = Tokenizer::FromBytes(bytes);
-  fuzz::Require(again.has_value(), "its own tables are accepted");
+  fuzz::Require(again.has_value(), "serialised tables are accepted");
   std::vector<int32_t> ids_again;
-  fuzz::Require(again->Encode(text, ids_again, options).has_value() && ids_again == ids, "and give the same");
+  fuzz::Require(again->Encode(text, ids_again, options).has_value() && ids_again == ids,
+                "serialised tables give the same ids");
   return 0;
 }

@@ -15,13 +15,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   fuzz::Require(
       table->pieces.size() == vocab && table->scores.size() == vocab && table->types.size() == vocab,
-      "one entry a token");
+      "there is one entry per token");
   for (size_t i = 0; i < vocab; ++i) {
     fuzz::Require(!table->pieces[i].empty() && table->pieces[i].size() <= frontend::kMaxPieceBytes,
-                  "pieces have a size");
+                  "the sizes of pieces are within the limits");
     fuzz::Require(table->types[i] >= 1 && table->types[i] <= 6, "types are known");
     fuzz::Require(table->scores[i] <= 0 && table->scores[i] >= frontend::kUnreachableScore,
-                  "scores are ranks");
+                  "scores are within their range");
   }
   fuzz::Require(table->bos < vocab && table->eos < vocab && table->unknown < vocab,
                 "special tokens are in the table");

@@ -1,4 +1,4 @@
-// The tokenizer's tables as bytes, which may come from anywhere, and a text behind them.
+// A text, and serialised tokenizer tables from an untrusted source.
 #include <cstring>
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ggufc;
   using namespace ggufc::runtime;
-  // The text comes first, so that the tables reach to the end of the allocation.
+  // The text comes first, so that the tables end at the end of the allocation.
   constexpr size_t kTextBytes = 64;
   const size_t text_bytes = std::min(size, kTextBytes);
   const std::string_view text = fuzz::AsText(data, text_bytes);
@@ -34,10 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       fuzz::Require(id >= 0 && static_cast<size_t>(id) < tokenizer->size(), "ids are in the vocabulary");
       spelled += tokenizer->Piece(id).size() + static_cast<size_t>(tokenizer->Type(id));
     }
-    fuzz::Require(spelled < SIZE_MAX / 2, "pieces have sizes");
+    fuzz::Require(spelled < SIZE_MAX / 2, "the pieces of all ids can be read");
     std::vector<int32_t> few = ids;
     tokenizer->Truncate(few, 3);
-    fuzz::Require(few.size() <= 3, "a list of ids can be cut");
+    fuzz::Require(few.size() <= 3, "a list of ids can be truncated");
   }
   return 0;
 }

@@ -1,4 +1,4 @@
-// A loop-stage module as running code.
+// Compiles a loop-stage module and runs its code.
 #pragma once
 
 #include <memory>
@@ -17,14 +17,14 @@ namespace ggufc::programs {
 
 class Code {
  public:
-  // `module` has been through the pipeline for `build`'s target; its weights are in `file`, which outlives the code. Ids
-  // are below `vocab` and sequences at most `context_length` long. An error of the first step, Plan, says what of a
-  // valid module the program builder does not take; after that an error is a defect.
+  // `module` is the pipeline's result for `build`'s target; its weights are in `file`, which must outlive the code. Ids are
+  // below `vocab` and sequences have at most `context_length` tokens. An error of Plan means that the program builder does
+  // not support the module; an error of a later step is a defect.
   static Result<Code> Plan(const ir::Module& module, const frontend::GgufFile& file, int64_t vocab,
                            int64_t context_length);
   Status Make(const ir::Module& module, const testing::Build& build);
 
-  // Results as the interpreter gives them. Arena, scratch and output are filled with NaN before.
+  // Runs a batch; the result has the interpreter's form. Arena, scratch and output are first filled with NaN.
   Result<ir::InterpreterOutput> Run(const ir::InterpreterInput& batch,
                                     runtime::ExecutorOptions options) const;
 

@@ -1,5 +1,5 @@
-// Random choices that are the same on every machine for one seed, so that a printed seed means one program: the standard
-// library's distributions are not.
+// Random choices that depend on the seed alone, so that a printed seed gives the same program on every machine. The standard
+// library's distributions do not guarantee this.
 #pragma once
 
 #include <cstddef>
@@ -37,8 +37,8 @@ class Draw {
   std::mt19937_64 random_;
 };
 
-// The seed of program `index` of a run: neighbours have nothing in common (SplitMix64).
-inline uint64_t SeedOf(uint64_t seed, uint64_t index) {
+// The seed of program `index` of a run. Seeds of neighbouring programs are unrelated (SplitMix64).
+inline uint64_t ProgramSeed(uint64_t seed, uint64_t index) {
   uint64_t z = seed * 0x9e3779b97f4a7c15u + (index + 1) * 0xd1342543de82ef95u;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
   z = (z ^ z >> 27) * 0x94d049bb133111ebu;

@@ -9,7 +9,7 @@
 namespace ggufc::programs {
 namespace {
 
-// Lengths on both sides of what is counted in sixteens: keys of a panel, queries of a tile.
+// Lengths on both sides of multiples of 16, the size of key panels and query tiles.
 int32_t Length(Draw& draw) {
   return draw.Percent(70) ? static_cast<int32_t>(draw.Between(1, 9))
                           : draw.OneOf({11, 15, 16, 17, 20, 31, 33});
@@ -50,7 +50,7 @@ passes::ModelShape Shape(Draw& draw, int64_t vocab) {
   s.global_every = draw.Between(2, 4);
   s.vocab = vocab;
   s.dense = draw.Percent(50) ? 0 : width(9, 96);
-  // Not a few columns only: their length may be next to nothing, and then any error is large beside it.
+  // At least a third of the columns: a vector of few columns may have a norm near 0, which makes relative errors large.
   s.dims = draw.Percent(50) ? 0 : draw.Between(s.dim / 3, s.dim);
   s.normalize = draw.Percent(75);
   return s;
@@ -59,13 +59,13 @@ passes::ModelShape Shape(Draw& draw, int64_t vocab) {
 }  // namespace
 
 Program Generate(uint64_t seed, uint64_t index) {
-  Draw draw(SeedOf(seed, index));
+  Draw draw(ProgramSeed(seed, index));
   Program program;
   program.turn = index;
   program.weights = draw.Next() % 1000000;
   program.activations = draw.OneOf({ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7});
   program.row_block = draw.OneOf({3, 5, 12, 48});
-  // Code generation costs more than all else, and in proportion to the heights of tiles that kernels are made for.
+  // Mostly low tiles: code generation dominates the run time and grows with the number of tile heights.
   program.tile_rows = draw.Percent(10) ? 0 : draw.Between(1, 3);
   const int64_t vocab = draw.Between(2, 40);
   program.batch = Batch(draw, vocab);

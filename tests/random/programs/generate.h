@@ -1,6 +1,6 @@
-// Random programs. One in four is a model as an importer writes it, of random shape; the others are random graphs
-// (random_graph.h). Everything is small: what is looked for is in how ops meet, and a few tokens and narrow rows let
-// hundreds of programs run a minute.
+// Random programs. One in four is a model of random shape, as an importer makes it; the others are random graphs
+// (random_graph.h). Programs are small: the defects to find are in combinations of ops, and with few tokens and narrow rows
+// hundreds of programs run per minute.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,7 @@
 
 namespace ggufc::programs {
 
-// The same program for the same numbers, on every machine. The module passes ir::Verify, and no value in it is far
-// from 1 in size.
+// The program depends on the two numbers alone. Its module passes ir::Verify, and its values have magnitudes near 1.
 Program Generate(uint64_t seed, uint64_t index);
 
 }  // namespace ggufc::programs

@@ -22,7 +22,7 @@ GgmlType TypeOf(ir::Scalar scalar) {
     case ir::Scalar::kQ8_0:
       return GgmlType::Q8_0;
     default:
-      CHECK(false, "{} is no type of a weight", ir::Name(scalar));
+      CHECK(false, "weights cannot be {}", ir::Name(scalar));
   }
 }
 
@@ -43,7 +43,7 @@ Result<frontend::GgufFile> WriteWeights(const ir::Module& graph, const ir::Weigh
   for (uint32_t i = 0; i < graph.weights.size(); ++i) {
     const ir::Weight& weight = graph.weights[i];
     if (weight.def != ir::Weight::Def::kTensor) continue;
-    // Without a layout a kernel sees the file's bytes; behind a vector there is padding.
+    // A weight without a layout has the file's bytes; a vector also has padding after them.
     ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, weights.bytes(graph, {i}));
     const auto size = static_cast<size_t>(ir::FileBytes(weight.type));
     RETURN_IF_ERROR(writer.WriteTensorData(weight.name, std::span(bytes).first(size)));

@@ -1,4 +1,4 @@
-// The weights of a module as a GGUF file, which is what the compiler takes them from.
+// Writes the weights of a module to a GGUF file, the compiler's source of weights.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace ggufc::programs {
 
-// Writes every tensor that `graph` (a module at the graph stage) names, with the bytes of `weights`, to a file in `folder`,
-// opens it and removes its name.
+// Writes all kTensor weights of `graph`, a module at the graph stage, with the bytes from `weights` to a file in `folder`,
+// opens the file and unlinks it.
 Result<frontend::GgufFile> WriteWeights(const ir::Module& graph, const ir::WeightSource& weights,
                                         const std::string& folder);
 

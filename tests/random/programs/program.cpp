@@ -21,7 +21,8 @@ template <typename T>
 Result<T> Number(std::string_view key, std::string_view text) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return Err("{}={} is no number", key, text);
+  if (error != std::errc() || end != text.data() + text.size())
+    return Err("{}={} is not a number", key, text);
   return value;
 }
 
@@ -54,10 +55,10 @@ Status ReadField(std::string_view key, std::string_view text, Program& program) 
   } else if (key == "activations") {
     const auto mode = std::find_if(std::begin(kActivations), std::end(kActivations),
                                    [&](ir::Scalar scalar) { return text == ir::Name(scalar); });
-    if (mode == std::end(kActivations)) return Err("activations={}: q16, q8 and q7 are known", text);
+    if (mode == std::end(kActivations)) return Err("activations={}: expected q16, q8 or q7", text);
     program.activations = *mode;
   } else {
-    return Err("{}: not known", key);
+    return Err("{}: unknown field", key);
   }
   return {};
 }
@@ -65,13 +66,13 @@ Status ReadField(std::string_view key, std::string_view text, Program& program) 
 Status CheckBatch(const Program& program) {
   const auto& [ids, lengths] = std::tie(program.batch.ids, program.batch.lengths);
   if (lengths.empty() || *std::min_element(lengths.begin(), lengths.end()) < 1)
-    return Err("lengths: one or more numbers of 1 or more expected");
+    return Err("lengths: expected one or more numbers, each at least 1");
   if (std::accumulate(lengths.begin(), lengths.end(), int64_t{0}) != static_cast<int64_t>(ids.size()))
-    return Err("lengths: their sum is not the number of ids, {}", ids.size());
+    return Err("lengths: their sum differs from the number of ids, {}", ids.size());
   if (*std::max_element(lengths.begin(), lengths.end()) > program.context_length)
     return Err("lengths: a sequence is longer than context={}", program.context_length);
-  if (program.row_block < 1 || program.row_block > 4096) return Err("row_block: 1 to 4096 expected");
-  if (program.tile_rows < 0 || program.tile_rows > 32) return Err("tile_rows: 0 to 32 expected");
+  if (program.row_block < 1 || program.row_block > 4096) return Err("row_block: expected 1 to 4096");
+  if (program.tile_rows < 0 || program.tile_rows > 32) return Err("tile_rows: expected 0 to 32");
   return {};
 }
 
@@ -102,7 +103,7 @@ Result<Program> ParseProgram(std::string_view text, std::string_view name) {
   RETURN_IF_ERROR(WithContext(name, parse()));
   ASSIGN_OR_RETURN(program.module, ir::Parse(text, std::string(name)));
   RETURN_IF_ERROR(WithContext(name, ir::Verify(program.module)));
-  if (program.module.stage != ir::Stage::kGraph) return Err("{}: not at the graph stage", name);
+  if (program.module.stage != ir::Stage::kGraph) return Err("{}: the module is not at the graph stage", name);
   return program;
 }
 

@@ -1,9 +1,9 @@
-// How a graph is made. Values of T rows and, later, of B rows are kept with their width and an estimate of their size
-// (root of the mean square): ops are drawn from a table and applied to values drawn from the list, with a preference for
-// the latest. A value that gets very large or small is normalised. At the end most values that nobody has read are pooled
-// and take part in the result; the others stay, as dead code.
+// The generator keeps a list of values of T rows and, later, of B rows, with their widths and an estimate of their
+// magnitude (root mean square). It draws ops from a table and applies them to values drawn from the list, preferring the
+// latest. A value of very large or small magnitude is normalised. At the end most unread values are pooled and contribute
+// to the result; the others stay as dead code.
 //
-// Widths come from a pool of a few for each graph, so that values meet that can be added.
+// Each graph draws widths from a few, so that many values have equal widths and can be added.
 #include "random_graph.h"
 
 #include <algorithm>
@@ -71,7 +71,7 @@ class Generator {
  private:
   struct Choice {
     int64_t weight;
-    bool (Generator::*make)();  // false: not possible here
+    bool (Generator::*make)();  // returns false if not possible
   };
 
   static ir::Module& Empty(ir::Module& module) {
@@ -101,8 +101,8 @@ class Generator {
     const size_t n = values_.size();
     return draw_.Percent(50) ? values_[n - 1] : values_[draw_.Index(n)];
   }
-  // A value as wide as `columns`, or null.
-  const Known* PickOf(int64_t columns) {
+  // A value of `columns` columns, or null.
+  const Known* PickOfWidth(int64_t columns) {
     std::vector<const Known*> fit;
     for (const Known& value : values_) {
       if (value.columns == columns) fit.push_back(&value);
@@ -116,6 +116,7 @@ class Generator {
     return values_.back();
   }
 
+  // Normalises the last value if its magnitude is far from 1.
   void KeepSize() {
     constexpr double kLeast = 1e-2, kMost = 1e2;
     const Known last = values_.back();
@@ -139,7 +140,7 @@ class Generator {
     return weight;
   }
 
-  // [rows, columns]: now and then one that is there already, or one derived from two others.
+  // A weight [rows, columns]: new, sometimes an existing one, or one derived from two others.
   WeightId Matrix(Scalar scalar, int64_t rows, int64_t columns) {
     const Type type = Type::Tensor(scalar, rows, columns);
     if (draw_.Percent(5)) {
@@ -202,7 +203,7 @@ class Generator {
     LinearOf(Pick(), Width());
     return true;
   }
-  // Linears of one input, which merge.
+  // Linears of one input, which merge-linears merges.
   bool Linears() {
     const Known x = Pick();
     const Scalar scalar = MatrixType(x.columns);
@@ -214,7 +215,7 @@ class Generator {
     return true;
   }
 
-  // A linear of what was quantised by hand, in a mode that need not be the program's.
+  // Linears of an explicitly quantised value; the activation type may differ from the program's.
   bool QuantizedLinear() {
     const Known x = Pick();
     if (x.columns % ir::kQuantBlock != 0) return false;
@@ -316,13 +317,13 @@ class Generator {
   }
   bool Add() {
     const Known a = Pick();
-    const Known b = *PickOf(a.columns);
+    const Known b = *PickOfWidth(a.columns);
     Push(OpKind::kAdd, {a.id, b.id}, {}, a.size + b.size);
     return true;
   }
   bool Mul() {
     const Known a = Pick();
-    const Known b = *PickOf(a.columns);
+    const Known b = *PickOfWidth(a.columns);
     Push(OpKind::kMul, {a.id, b.id}, {}, a.size * b.size);
     return true;
   }
@@ -344,7 +345,7 @@ class Generator {
     int64_t size = draw_.Percent(70) ? groups * granule : draw_.Between(1, groups * granule);
     const int64_t first = draw_.Between(0, ways - 1), end = draw_.Percent(50) ? first + 1 : ways;
     for (int64_t way = first; way < end; ++way) {
-      // Ways of one size belong together; others are another deinterleave of the same value.
+      // Mostly all ways have one size, as in one deinterleaving; sometimes another size.
       if (draw_.Percent(10)) size = draw_.Between(1, groups * granule);
       Push(OpKind::kDeinterleave, {x.id},
            {AttrValue::Int(Attr::kSize, size), AttrValue::Int(Attr::kWay, way),
@@ -354,9 +355,9 @@ class Generator {
     return true;
   }
 
-  // Heads out of `x` or of what is there, with norm, rope and other work on them as it comes.
+  // Heads from a linear of `x` or from an existing value, with random norm, rope and gelu.
   Known Heads(const Known& x, int64_t heads, int64_t head_dim, bool linear, Scalar scalar) {
-    const Known* known = linear ? nullptr : PickOf(heads * head_dim);
+    const Known* known = linear ? nullptr : PickOfWidth(heads * head_dim);
     Known value = known != nullptr ? *known : LinearOf(x, heads * head_dim, scalar);
     if (draw_.Percent(60)) value = NormOf(value, head_dim);
     if (draw_.Percent(50) && head_dim % 2 == 0) value = RopeOf(value, head_dim);
@@ -376,7 +377,7 @@ class Generator {
     const Known k = Heads(x, kv_heads, head_dim, draw_.Percent(95), scalar);
     const Known v = draw_.Percent(75) ? LinearOf(x, kv_heads * head_dim, scalar)
                                       : Heads(x, kv_heads, head_dim, draw_.Percent(80), scalar);
-    // Scores of about the same size whatever the heads' length.
+    // Keep the magnitude of scores independent of head_dim.
     const double size = q.size * k.size * std::sqrt(static_cast<double>(head_dim));
     q = ScaleOf(q, draw_.OneOf({0.5, 1.0, 4.0}) / size);
     const Known out = Push(OpKind::kAttention, {q.id, k.id, v.id},
@@ -384,13 +385,13 @@ class Generator {
                             AttrValue::Int(Attr::kHeadDim, head_dim),
                             AttrValue::Int(Attr::kWindow, draw_.OneOf({0, 0, 1, 2, 3, 5, 8, 16, 31, 64}))},
                            v.size);
-    // The compiler refuses keys that others read.
+    // The compiler refuses keys that other ops read.
     if (draw_.Percent(95)) std::erase_if(values_, [&](const Known& value) { return value.id == k.id; });
     if (draw_.Percent(60)) LinearOf(out, Width());
     return true;
   }
 
-  // The last value, and most of those that nobody has read, as one value of B rows.
+  // Pools the last value and most unread values into one value of B rows.
   void Pool() {
     std::vector<bool> read(module_.forward().values.size());
     module_.forward().ForEachOp([&](ir::OpId, const ir::Op& op) {
@@ -418,7 +419,7 @@ class Generator {
     KeepSize();
   }
 
-  // Ops that take one row to one row, by what may stand in the way of a pattern.
+  // Row-wise ops, used as obstacles within patterns.
   static constexpr Choice kRowOps[] = {
       {3, &Generator::Norm}, {2, &Generator::GroupedNorm}, {2, &Generator::Gelu},  {3, &Generator::Scale},
       {2, &Generator::Add},  {1, &Generator::Mul},         {1, &Generator::Slice},
@@ -452,7 +453,7 @@ class Generator {
   const GraphLimits& limits_;
   ir::Module module_;
   ir::Builder b_;
-  bool blocks_ = false;  // widths are whole quantisation blocks
+  bool blocks_ = false;  // widths are multiples of the quantisation block
   std::vector<int64_t> widths_;
   std::vector<WeightId> tables_;
   Scalar main_type_ = Scalar::kF32;

@@ -1,5 +1,4 @@
-// Random graphs: one or several lookups, ops in any order and combination that the type rules allow, pooled into sequences
-// and finished there.
+// Random graphs: one or more embeds, ops in any combination that the type rules allow, mean pooling, and ops on sequences.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +9,13 @@
 namespace ggufc::programs {
 
 struct GraphLimits {
-  int64_t vocab = 16;      // rows of lookup tables
-  int64_t positions = 64;  // of the longest sequence
+  int64_t vocab = 16;      // rows of embedding tables
+  int64_t positions = 64;  // tokens of the longest sequence
 };
 
-// Every op and every definition of a weight that the graph stage knows occurs. Beside single ops there are the groups of
-// ops that passes look for (linears of one input, gated pairs, heads, residuals), intact and with something in the way:
-// another reader, another order, a shared weight.
+// Graphs have all ops and all definitions of weights of the graph stage. Besides single ops they have the groups of ops that
+// passes match (linears of one input, gated pairs, heads, residuals), both intact and with obstacles to a match: another
+// reader, another order, a shared weight.
 ir::Module RandomGraph(Draw& draw, const GraphLimits& limits);
 
 }  // namespace ggufc::programs

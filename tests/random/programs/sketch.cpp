@@ -59,7 +59,7 @@ class Builder {
     return needed;
   }
 
-  // The weight with its last dimension made `columns` long; nullopt where an earlier op has wanted another length.
+  // The weight with `columns` as its last dimension; nullopt if an earlier op needs another size.
   std::optional<WeightId> WeightWith(size_t index, int64_t columns) {
     std::optional<WeightId>& known = weights_[index];
     if (known) return module_.weight(*known).type.columns() == columns ? known : std::nullopt;
@@ -80,7 +80,7 @@ class Builder {
                              : sketch_.weights[ref.index].type.columns();
   }
 
-  // How long the op needs the rows of its weight to be.
+  // The number of columns that the op needs of its weight.
   int64_t WeightColumns(const ir::Op& op, const Sketch::Op& from) {
     switch (op.kind) {
       case OpKind::kEmbed:
@@ -146,8 +146,8 @@ class Builder {
   const Sketch& sketch_;
   ir::Module module_;
   ValueId ids_;
-  std::vector<ValueId> values_;                   // of each op of the sketch
-  std::vector<std::optional<WeightId>> weights_;  // of each weight of the sketch
+  std::vector<ValueId> values_;                   // by op of the sketch
+  std::vector<std::optional<WeightId>> weights_;  // by weight of the sketch
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace ggufc::roofline {
 namespace {
 
-// The next line of `text`, which loses it, without its comment and with single spaces.
+// Removes the first line from `text` and returns it without its comment and with single spaces.
 std::string TakeLine(std::string_view& text) {
   const size_t end = text.find('\n');
   const std::string_view line = text.substr(0, end);
@@ -33,7 +33,7 @@ AsmFunction FindFunction(std::string_view assembly, std::string_view name) {
   std::string_view rest = assembly.substr(at + 1);
   TakeLine(rest);
 
-  std::map<std::string, size_t> labels;  // to the instruction after it
+  std::map<std::string, size_t> labels;  // index of the next instruction
   while (!rest.empty()) {
     const std::string line = TakeLine(rest);
     if (line.starts_with(".Lfunc_end")) break;

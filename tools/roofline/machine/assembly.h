@@ -1,4 +1,4 @@
-// Loops in assembly text (AT&T syntax, as codegen::PrintAssembly writes it).
+// Finds loops in assembly text (AT&T syntax, from codegen::PrintAssembly).
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ struct AsmFunction {
   std::vector<AsmLoop> loops;             // in the order of their jumps
 };
 
-// The function of that name; empty when there is none.
+// The function of that name; empty if there is none.
 AsmFunction FindFunction(std::string_view assembly, std::string_view name);
 
 }  // namespace ggufc::roofline

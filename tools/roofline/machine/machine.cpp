@@ -21,8 +21,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kLeastRuns = 5;
-// Long against a rendezvous of threads (1 us), short against the time slices of a busy system (3 ms and
+constexpr int kMinRuns = 5;
+// Long compared with a rendezvous of threads (1 us) and short compared with the time slices of a busy system (3 ms and
 // more), so that some runs are not interrupted.
 constexpr double kRunSeconds = 0.002;
 constexpr int64_t kLeastDramBytes = int64_t{256} << 20, kMostDramBytes = int64_t{1} << 30;
@@ -31,12 +31,12 @@ double Seconds(Clock::duration duration) { return std::chrono::duration<double>(
 
 int64_t RoundDown(int64_t bytes) { return std::max(bytes / kReadTurn * kReadTurn, kReadTurn); }
 
-// From the moment all threads of the pool have arrived to the end of the last.
-double TimeTogether(runtime::ThreadPool& pool, const std::function<void(int)>& work) {
+// Runs `work` on all threads of the pool at the same time. Returns the seconds from the first start to the last end.
+double TimeOnAllThreads(runtime::ThreadPool& pool, const std::function<void(int)>& work) {
   const int threads = pool.threads();
   std::atomic<int> arrived{0};
   std::vector<Clock::time_point> starts(static_cast<size_t>(threads)), ends(starts);
-  // Nobody leaves before everybody has come, so each thread takes exactly one item.
+  // Threads wait for each other, so each thread takes exactly one item.
   pool.ForEach(threads, [&](int64_t, int thread) {
     arrived.fetch_add(1);
     while (arrived.load() < threads) std::this_thread::yield();
@@ -47,17 +47,17 @@ double TimeTogether(runtime::ThreadPool& pool, const std::function<void(int)>& w
   return Seconds(std::ranges::max(ends) - std::ranges::min(starts));
 }
 
-// Turns a second that all threads of the pool make together: the best of as many runs as fit.
+// Iterations per second of all threads of the pool together: the best of as many runs as fit into `seconds`.
 double BestRate(runtime::ThreadPool& pool, double seconds, const std::function<void(int, int64_t)>& run) {
   const auto time = [&](int64_t turns) {
-    return TimeTogether(pool, [&](int thread) { run(thread, turns); });
+    return TimeOnAllThreads(pool, [&](int thread) { run(thread, turns); });
   };
   int64_t turns = 1;
   double last = time(turns);
   while (last < kRunSeconds / 4 && turns < INT64_MAX / 8) last = time(turns *= 4);
   turns = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(turns) * kRunSeconds / last));
   double best = 0, spent = 0;
-  for (int i = 0; i < kLeastRuns || spent < seconds; ++i) {
+  for (int i = 0; i < kMinRuns || spent < seconds; ++i) {
     const double elapsed = time(turns);
     spent += elapsed;
     best = std::max(best, static_cast<double>(turns) * pool.threads() / elapsed);
@@ -72,7 +72,7 @@ std::string FirstLine(const std::string& path) {
   return line;
 }
 
-// "0-3,8": how many numbers that is; 1 for what is not understood.
+// The number of CPUs in a list such as "0-3,8"; 1 if the list is invalid.
 int CountList(std::string_view list) {
   int count = 0;
   const char* at = list.data();
@@ -98,13 +98,14 @@ std::string CpuName() {
   return "unknown";
 }
 
-// The levels to measure, with the bytes that each thread reads of them.
+// The memory levels to measure, with the bytes that each thread reads.
 std::vector<MemoryRoof> Levels(std::vector<Cache> caches, const codegen::Target& target, int threads) {
   if (caches.empty()) caches = {{1, target.caches.l1_data, 1}, {2, target.caches.l2, 1}};
   std::vector<MemoryRoof> levels;
   int64_t inner = 0, all_caches = 0;
   for (const Cache& cache : caches) {
-    // Neighbours in a package take part of a shared cache; what is read has no room in the cache before it.
+    // Read less than the whole share of a shared cache, because other cores use it too, and more than fits in the inner
+    // cache.
     const int64_t instances = (threads + cache.sharing - 1) / cache.sharing;
     const int64_t share = cache.bytes / std::min(cache.sharing, threads);
     const int64_t read = cache.sharing > 1 ? inner + share / 4 : cache.bytes / 4 * 3;
@@ -117,7 +118,7 @@ std::vector<MemoryRoof> Levels(std::vector<Cache> caches, const codegen::Target&
   return levels;
 }
 
-// The probes' machine code.
+// The machine code of the probes.
 class Probes {
  public:
   static Result<Probes> Load(const codegen::Target& target) {
@@ -138,7 +139,7 @@ class Probes {
   codegen::LoadedCode code_;
 };
 
-// What the dots multiply: no float that is or becomes a denormal, no two accumulators alike.
+// The operands of the dot probes: no float is or becomes a denormal, and no two accumulators are equal.
 struct alignas(64) ProbeData {
   uint8_t in[kProbeBytes], out[kProbeBytes];
   explicit ProbeData(Arithmetic arithmetic) : in{}, out{} {
@@ -152,13 +153,12 @@ struct alignas(64) ProbeData {
   }
 };
 
-// Both rates of one roof: `run` is given a thread and a number of turns, each of `work`.
+// Both rates of one roof. `run` gets a thread and a number of iterations; an iteration does `work` units of work.
 Rate BothRates(runtime::ThreadPool& one, runtime::ThreadPool& all, double seconds, double work,
                const std::function<void(int, int64_t)>& run) {
   Rate rate;
   rate.one = work * BestRate(one, seconds, run);
-  // Several threads can do what one can: where they measure less, something else kept one of them from
-  // running.
+  // Several threads are at least as fast as one. A lower measurement means that another process interrupted a thread.
   rate.all = std::max(rate.one, all.threads() > 1 ? work * BestRate(all, seconds, run) : 0);
   return rate;
 }
@@ -208,7 +208,7 @@ Result<Machine> MeasureMachine(const codegen::Target& target, const MeasureOptio
   runtime::ThreadPool one(1), all(std::min(wanted, runtime::ThreadPool::kMaxThreads));
   const int threads = all.threads();
   const auto rates = [&](double work, const std::function<void(int, int64_t)>& run) {
-    return BothRates(one, all, options.seconds_a_roof, work, run);
+    return BothRates(one, all, options.seconds_per_rate, work, run);
   };
 
   Machine machine;
@@ -218,7 +218,7 @@ Result<Machine> MeasureMachine(const codegen::Target& target, const MeasureOptio
 
   ASSIGN_OR_RETURN(const DotProbe chain, probes.Get<DotProbe>("chain"));
   std::vector<ProbeData> data(static_cast<size_t>(threads), ProbeData(Arithmetic::kI16));
-  machine.hertz = kChainTurn * BestRate(one, options.seconds_a_roof, [&](int thread, int64_t turns) {
+  machine.hertz = kChainTurn * BestRate(one, options.seconds_per_rate, [&](int thread, int64_t turns) {
                     chain(turns, data[static_cast<size_t>(thread)].in, data[static_cast<size_t>(thread)].out);
                   });
 
@@ -228,8 +228,8 @@ Result<Machine> MeasureMachine(const codegen::Target& target, const MeasureOptio
     data.assign(static_cast<size_t>(threads), ProbeData(arithmetic));
     const double macs = static_cast<double>(DotTurnMacs(target, arithmetic));
     machine.compute.push_back({arithmetic, rates(macs, [&](int thread, int64_t turns) {
-                                 ProbeData& own = data[static_cast<size_t>(thread)];
-                                 dot(turns, own.in, own.out);
+                                 ProbeData& mine = data[static_cast<size_t>(thread)];
+                                 dot(turns, mine.in, mine.out);
                                })});
   }
 
@@ -238,9 +238,9 @@ Result<Machine> MeasureMachine(const codegen::Target& target, const MeasureOptio
   ASSIGN_OR_RETURN(
       const runtime::PageMemory buffer,
       runtime::PageMemory::Allocate(machine.Dram().measured * threads, "memory to measure bandwidth"));
-  // Each thread touches its part first, so that it lies near the thread.
+  // Each thread writes its part first, so that its pages are allocated near the thread.
   const auto part = [&](int thread) { return buffer.data() + machine.Dram().measured * thread; };
-  TimeTogether(
+  TimeOnAllThreads(
       all, [&](int thread) { std::memset(part(thread), 1, static_cast<size_t>(machine.Dram().measured)); });
   for (MemoryRoof& level : machine.memory) {
     level.measured = std::min(level.measured, machine.Dram().measured);

@@ -1,8 +1,7 @@
-// A micro-kernel is an outer loop over blocks with an inner loop over the k of a block, or a single loop.
-// llvm-mca follows no jumps, so the region it is given is one turn of the outer loop with the inner loop's
-// body written out as often as it runs; what a turn does under a condition (prefetch the next panel) counts
-// as done. How often, and how many multiply-adds that is, comes from the loop IR; the instructions from the
-// assembly.
+// A micro-kernel is an outer loop over blocks with an inner loop over the k of a block, or a single loop. llvm-mca does not
+// follow jumps, so its input region is one iteration of the outer loop with the inner loop unrolled; conditional work
+// (prefetching the next panel) counts as executed. The number of inner iterations and of multiply-adds comes from the loop
+// IR, the instructions from the assembly.
 #include "tools/roofline/machine/mca.h"
 
 #include <fcntl.h>
@@ -25,16 +24,15 @@ namespace {
 
 using ir::OpKind;
 
-// Turns of the outer loop that a figure is averaged over: the start and the end of the pipeline are less than
-// one.
+// Iterations of the outer loop to average over. Filling and draining the pipeline takes less than one iteration.
 constexpr int kIterations = 20;
 
-// What the loop IR of a micro-kernel says.
+// Properties of a micro-kernel, from its loop IR.
 struct Shape {
   int rows = 0;
-  int64_t inner_turns = 1;  // 1 and no inner loop: a single loop
+  int64_t inner_turns = 1;  // iterations of the inner loop; 1 for a single loop
   bool nested = false;
-  int64_t macs = 0;  // of one turn of the outer loop
+  int64_t macs = 0;  // per iteration of the outer loop
 };
 
 // Multiply-adds of an op on 16 lanes.
@@ -87,7 +85,7 @@ std::optional<Shape> ShapeOf(const ir::Function& function) {
     ++shape.rows;
     shape.macs += macs * shape.inner_turns;
   }
-  // The first turn may stand before the loop. (A float fma of the outer loop is its epilogue.)
+  // The first inner iteration may be peeled. An f32 fma in the outer loop belongs to the epilogue.
   for (const ir::OpId id : function.block(outer->regions[0]).ops) {
     const OpKind kind = function.op(id).kind;
     if (shape.nested && kind != OpKind::kFma) shape.macs += MacsOf(kind);
@@ -96,8 +94,8 @@ std::optional<Shape> ShapeOf(const ir::Function& function) {
   return shape;
 }
 
-// Two regions of assembly: one turn of the outer loop, and the turns of its inner loop alone. Nothing when
-// the code does not have the loops of the IR.
+// Two regions of assembly: one iteration of the outer loop, and the iterations of its inner loop alone. nullopt if the code
+// does not have the loops of the IR.
 std::optional<std::pair<std::string, std::string>> Regions(const Shape& shape, const AsmFunction& code) {
   std::vector<AsmLoop> inner;
   for (const AsmLoop& loop : code.loops) {
@@ -105,7 +103,7 @@ std::optional<std::pair<std::string, std::string>> Regions(const Shape& shape, c
     if (std::ranges::none_of(code.loops, inside)) inner.push_back(loop);
   }
   if (inner.size() != 1 || (code.loops.size() > 1) != shape.nested) return std::nullopt;
-  // A loop whose turn has branches jumps back from several places: the widest is all of it.
+  // A loop with branches may jump back from several places; the longest range is the whole loop.
   const AsmLoop outer =
       *std::ranges::max_element(code.loops, {}, [](const AsmLoop& l) { return l.last - l.first; });
   if (!std::ranges::all_of(code.loops, [&](const AsmLoop& loop) { return outer.Contains(loop); }))
@@ -120,7 +118,7 @@ std::optional<std::pair<std::string, std::string>> Regions(const Shape& shape, c
   return std::pair{text(outer.first, inner[0].first) + turns + text(inner[0].last, outer.last), turns};
 }
 
-// A file in memory that goes with this object.
+// A file in memory that exists as long as this object.
 class MemoryFile {
  public:
   explicit MemoryFile(const char* name) : fd_(memfd_create(name, MFD_CLOEXEC)) {}
@@ -152,8 +150,8 @@ class MemoryFile {
   int fd_;
 };
 
-// What a command writes to its standard output, given its standard input.
-Result<std::string> Pipe(std::vector<std::string> command, std::string_view input) {
+// Runs a command with the given standard input and returns its standard output.
+Result<std::string> RunWithInput(std::vector<std::string> command, std::string_view input) {
   const MemoryFile in("input"), out("output"), errors("errors");
   if (in.fd() < 0 || out.fd() < 0 || errors.fd() < 0 || !in.Write(input)) {
     return Err("{}: cannot make a file in memory: {}", command[0], std::strerror(errno));
@@ -193,11 +191,11 @@ Result<CycleReport> CountCycles(const ir::Module& module, const codegen::Target&
                                 const codegen::EmitOptions& emit, const CycleOptions& options) {
   ASSIGN_OR_RETURN(const std::string assembly, codegen::PrintAssembly(module, target, emit));
   CycleReport report{options.tool, options.cpu, {}};
-  struct Wanted {
+  struct Micro {
     std::string name;
     Shape shape;
   };
-  std::vector<Wanted> wanted;  // in the order of the regions: two each
+  std::vector<Micro> micros;  // in the order of the regions: two per micro-kernel
   std::string input = "\t.text\n";
   int count = 0;
   const auto add = [&](const std::string& region) {
@@ -209,22 +207,22 @@ Result<CycleReport> CountCycles(const ir::Module& module, const codegen::Target&
     if (!shape) continue;
     const auto regions = Regions(*shape, FindFunction(assembly, emit.symbol_prefix + function.name));
     if (!regions) continue;
-    wanted.push_back({function.name, *shape});
+    micros.push_back({function.name, *shape});
     add(regions->first);
     add(regions->second);
   }
-  if (wanted.empty()) return report;
+  if (micros.empty()) return report;
 
   ASSIGN_OR_RETURN(
       const std::string output,
-      Pipe({options.tool, "-mtriple=x86_64", "-mcpu=" + options.cpu,
-            fmt::format("-mattr={}", target.features), fmt::format("-iterations={}", kIterations),
-            "-instruction-info=false", "-resource-pressure=false", "-json", "-"},
-           input));
+      RunWithInput({options.tool, "-mtriple=x86_64", "-mcpu=" + options.cpu,
+                    fmt::format("-mattr={}", target.features), fmt::format("-iterations={}", kIterations),
+                    "-instruction-info=false", "-resource-pressure=false", "-json", "-"},
+                   input));
   const nlohmann::json json = nlohmann::json::parse(output, nullptr, /*allow_exceptions=*/false);
   const auto regions = json.is_object() ? json.find("CodeRegions") : json.end();
-  if (regions == json.end() || !regions->is_array() || regions->size() != 2 * wanted.size()) {
-    return Err("{}: its output is not what was asked for", options.tool);
+  if (regions == json.end() || !regions->is_array() || regions->size() != 2 * micros.size()) {
+    return Err("{}: expected JSON with {} code regions as its output", options.tool, 2 * micros.size());
   }
   const auto cycles = [&](size_t region) -> double {
     static const nlohmann::json::json_pointer kTotal("/SummaryView/TotalCycles");
@@ -232,10 +230,10 @@ Result<CycleReport> CountCycles(const ir::Module& module, const codegen::Target&
     if (!summary.contains(kTotal) || !summary[kTotal].is_number()) return 0;
     return summary[kTotal].get<double>() / kIterations;
   };
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const TileCycles tile{wanted[i].shape.rows, wanted[i].shape.macs, cycles(2 * i), cycles(2 * i + 1)};
-    if (tile.cycles <= 0) return Err("{}: no cycles for {}", options.tool, wanted[i].name);
-    const std::string name = WithoutHeight(wanted[i].name);
+  for (size_t i = 0; i < micros.size(); ++i) {
+    const TileCycles tile{micros[i].shape.rows, micros[i].shape.macs, cycles(2 * i), cycles(2 * i + 1)};
+    if (tile.cycles <= 0) return Err("{}: its output has no cycles for {}", options.tool, micros[i].name);
+    const std::string name = WithoutHeight(micros[i].name);
     auto kernel = std::ranges::find(report.kernels, name, &MicroKernel::name);
     if (kernel == report.kernels.end()) kernel = report.kernels.insert(kernel, {name, {}});
     kernel->tiles.push_back(tile);

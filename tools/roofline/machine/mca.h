@@ -1,6 +1,5 @@
-// Cycles of micro-kernels by llvm-mca's model of a processor: what can be said of a target that this machine
-// cannot run, and how much of the time in a tile is its block epilogue. The model has all data in L1 and
-// predicts all branches.
+// Cycles of micro-kernels in llvm-mca's processor models, for targets that this machine cannot run, and for the share of
+// the block epilogue in a tile's time. The model assumes that all data is in L1 and all branches are predicted.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +15,13 @@ namespace ggufc::roofline {
 
 struct TileCycles {
   int rows = 0;
-  int64_t macs = 0;   // of one turn of the outer loop: a block of 32 k with its epilogue, or one k in f32
-  double cycles = 0;  // of that turn
-  double inner_cycles = 0;  // of it, what the loop over k takes by itself
+  int64_t macs = 0;   // per iteration of the outer loop: a block of 32 k with its epilogue, or one k in f32
+  double cycles = 0;  // of that iteration
+  double inner_cycles = 0;  // of the loop over k alone
   double MacsPerCycle() const { return static_cast<double>(macs) / cycles; }
 };
 
-// The heights of one micro-kernel, lowest first.
+// One micro-kernel at all its tile heights, lowest first.
 struct MicroKernel {
   std::string name;  // without the height
   std::vector<TileCycles> tiles;
@@ -34,11 +33,11 @@ struct CycleReport {
 };
 
 struct CycleOptions {
-  std::string tool = "llvm-mca-19";  // searched for in PATH unless it has a slash
-  std::string cpu = "znver4";        // of LLVM's scheduling models
+  std::string tool = "llvm-mca-19";  // searched in PATH unless it contains a slash
+  std::string cpu = "znver4";        // the name of a scheduling model of LLVM
 };
 
-// `module` is at the loop stage. An error when the tool is not there or refuses the code.
+// `module` is at the loop stage. It is an error if the tool is missing or fails.
 Result<CycleReport> CountCycles(const ir::Module& module, const codegen::Target& target,
                                 const codegen::EmitOptions& emit, const CycleOptions& options = {});
 

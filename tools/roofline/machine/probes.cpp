@@ -14,11 +14,11 @@ using ir::Scalar;
 using ir::Type;
 using ir::ValueId;
 
-constexpr int64_t kVectorBytes = 64;  // of i32x16 and f32x16
+constexpr int64_t kVectorBytes = 64;  // bytes of i32x16 and f32x16
 
-// Vectors of 16 lanes that stay in registers beside an operand, a constant (the ones of vpmaddwd) and a
-// product. 6 on avx2 are 12 ymm, 28 on avx512: more than latency times throughput (4 to 7 cycles, at most 2 a
-// cycle) needs.
+// The number of 16-lane vectors that fit in registers beside an operand, a constant (vpmaddwd's operand of ones) and a
+// product: 6 on avx2, which are 12 ymm, and 28 on avx512. Latency times throughput (4 to 7 cycles, at most 2 per cycle)
+// needs fewer.
 int Accumulators(const codegen::Target& target) {
   const int registers_each = 512 / target.vector_bits;
   return std::max(1, (target.vector_registers - 4) / registers_each);
@@ -38,7 +38,7 @@ OpKind OpOf(Arithmetic arithmetic) {
   return OpKind::kFma;
 }
 
-// Adds @name; `body` gets the parameters.
+// Adds probe @name; `body` emits its body from its parameters.
 void AddProbe(ir::Module& module, const std::string& name, const std::vector<Type>& params,
               const std::function<void(ir::Builder&, const std::vector<ValueId>&)>& body) {
   ir::Function probe;
@@ -58,7 +58,7 @@ void AddDot(ir::Module& module, const codegen::Target& target, Arithmetic arithm
   AddProbe(
       module, fmt::format("dot.{}", Name(arithmetic)), {ir::IndexType(), ir::PtrType(), ir::PtrType()},
       [&](ir::Builder& b, const std::vector<ValueId>& p) {
-        // One word in every lane: a single register however wide the vectors are.
+        // One word in every lane, so that a single register is enough at any vector width.
         const ValueId word = b.Splat(b.Load(type.Element(), p[1], b.Index(0)));
         std::vector<ValueId> init;
         for (int i = 0; i < count; ++i) init.push_back(b.Load(type, p[1], b.Index((i + 1) * kVectorBytes)));
@@ -110,8 +110,7 @@ void AddRead(ir::Module& module, const codegen::Target& target) {
            });
 }
 
-// x ^ a and x + b in turn: neither the compiler nor the processor can merge two of them, and each takes a
-// cycle.
+// Alternates x ^ a and x + b: neither the compiler nor the processor can merge two of them, and each takes one cycle.
 void AddChain(ir::Module& module) {
   const Type index = ir::IndexType();
   AddProbe(module, "chain", {index, ir::PtrType(), ir::PtrType()},
@@ -161,15 +160,15 @@ bool Uses(const codegen::Target& target, Arithmetic arithmetic) {
 }
 
 int64_t DotTurnMacs(const codegen::Target& target, Arithmetic arithmetic) {
-  const int64_t macs_a_lane = arithmetic == Arithmetic::kF32 ? 1 : arithmetic == Arithmetic::kI16 ? 2 : 4;
-  return int64_t{Accumulators(target)} * ir::kLanes * macs_a_lane;
+  const int64_t macs_per_lane = arithmetic == Arithmetic::kF32 ? 1 : arithmetic == Arithmetic::kI16 ? 2 : 4;
+  return int64_t{Accumulators(target)} * ir::kLanes * macs_per_lane;
 }
 
 Result<ir::Module> BuildProbes(const codegen::Target& target) {
   ir::Module module;
   module.name = "probes";
   module.stage = ir::Stage::kLoop;
-  // A loop-stage module has a forward function with these parameters (docs/ir.md); this one calls nothing.
+  // Every loop-stage module has a forward function with these parameters (docs/ir.md); this one is empty.
   ir::Function forward;
   forward.name = "forward";
   const ir::Dim tokens = ir::Symbol::kT, sequences = ir::Symbol::kB, tiles = ir::Symbol::kQ;
