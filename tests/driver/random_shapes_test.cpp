@@ -31,8 +31,8 @@ TEST_P(RandomShapesTest, GeneratedCodeAgreesWithTheInterpreter) {
                           {.ids = batch.ids, .lengths = batch.lengths}));
   const Build build{&codegen::NativeTarget(), false};
   for (const ir::Scalar mode : {ir::Scalar::kQ16, ir::Scalar::kQ8, ir::Scalar::kQ7}) {
-    const auto embedder = PoisonedEmbedder(random_model.model,
-                                       CompileFor(*random_model.model, build, mode, options), {.threads = 2});
+    const auto embedder = PoisonedEmbedder(
+        random_model.model, CompileFor(*random_model.model, build, mode, options), {.threads = 2});
     ASSERT_EQ(static_cast<int64_t>(embedder->dims()), truth.columns);
     const std::vector<float> out = Embed(*embedder, batch);
     for (int64_t row = 0; row < truth.rows; ++row) {

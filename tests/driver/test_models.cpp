@@ -17,8 +17,8 @@ driver::CompiledProgram CompileFor(const driver::SourceModel& model, const Build
 }
 
 std::unique_ptr<runtime::Embedder> PoisonedEmbedder(const std::shared_ptr<driver::SourceModel>& model,
-                                                const driver::CompiledProgram& compiled,
-                                                runtime::ExecutorOptions executor) {
+                                                    const driver::CompiledProgram& compiled,
+                                                    runtime::ExecutorOptions executor) {
   executor.poison = true;
   return Value(driver::MakeEmbedder(model, compiled, executor));
 }

@@ -37,8 +37,8 @@ driver::CompiledProgram CompileFor(const driver::SourceModel& model, const Build
                                    ir::Scalar activations, driver::CompileOptions options = {});
 // An embedder whose arena, scratch and outputs are filled with NaN before each run.
 std::unique_ptr<runtime::Embedder> PoisonedEmbedder(const std::shared_ptr<driver::SourceModel>& model,
-                                                const driver::CompiledProgram& compiled,
-                                                runtime::ExecutorOptions executor);
+                                                    const driver::CompiledProgram& compiled,
+                                                    runtime::ExecutorOptions executor);
 
 // Row-major [sequences, dims].
 std::vector<float> Embed(runtime::Embedder& embedder, const Batch& batch);

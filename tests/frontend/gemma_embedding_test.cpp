@@ -219,26 +219,26 @@ TEST(GemmaEmbedding, Warns) {
 // A type matters only where the tensor is used, and there it names the tensor.
 TEST(GemmaEmbedding, TypesThatAreNotSupported) {
   const auto q4_0 = static_cast<GgmlType>(2), i8 = static_cast<GgmlType>(24);
-  EXPECT_EQ(Verdict([&](M& m) { m.tensors["extra"] = {q4_0, {64}}; }), "1 tensors are not used: 'extra'");
+  EXPECT_EQ(ImportMessage([&](M& m) { m.tensors["extra"] = {q4_0, {64}}; }), "1 tensors are not used: 'extra'");
   const char* const supported = " (f32, f16, bf16 and q8_0 are supported)";
-  EXPECT_EQ(Verdict([&](M& m) {
+  EXPECT_EQ(ImportMessage([&](M& m) {
               m.tensors["blk.0.attn_q.weight"].type = q4_0;
               m.tensors["dense_3.weight"].type = i8;
             }),
             std::string("tensor 'blk.0.attn_q.weight' holds q4_0") + supported);
-  EXPECT_EQ(Verdict([&](M& m) { m.tensors["dense_3.weight"].type = i8; }),
+  EXPECT_EQ(ImportMessage([&](M& m) { m.tensors["dense_3.weight"].type = i8; }),
             std::string("tensor 'dense_3.weight' holds i8") + supported);
-  EXPECT_EQ(Verdict([&](M& m) { m.tensors["token_embd.weight"].type = q4_0; }),
+  EXPECT_EQ(ImportMessage([&](M& m) { m.tensors["token_embd.weight"].type = q4_0; }),
             std::string("tensor 'token_embd.weight' holds q4_0") + supported);
-  EXPECT_EQ(Verdict([&](M& m) { m.tensors["output_norm.weight"].type = i8; }),
+  EXPECT_EQ(ImportMessage([&](M& m) { m.tensors["output_norm.weight"].type = i8; }),
             std::string("tensor 'output_norm.weight' holds i8") + supported);
-  EXPECT_EQ(Verdict([&](M& m) { m.tensors["blk.0.attn_q.weight"] = {q4_0, {64, 64}}; }),
+  EXPECT_EQ(ImportMessage([&](M& m) { m.tensors["blk.0.attn_q.weight"] = {q4_0, {64, 64}}; }),
             "tensor 'blk.0.attn_q.weight' has shape [64,64] ([64,128] is expected)");
 }
 
 TEST(GemmaEmbedding, OtherKindsOfFilesAreNamed) {
   const auto of_type = [](const char* type) {
-    return Verdict([=](M& m) { m.other_keys["general.type"] = type; });
+    return ImportMessage([=](M& m) { m.other_keys["general.type"] = type; });
   };
   EXPECT_EQ(of_type("model"), "");
   EXPECT_EQ(of_type("adapter"),
@@ -251,9 +251,9 @@ TEST(GemmaEmbedding, OtherKindsOfFilesAreNamed) {
       "language model, not a model");
   EXPECT_THAT(of_type("imatrix"), HasSubstr("the file is an importance matrix"));
   EXPECT_EQ(of_type("vocab"), "key 'general.type': 'vocab' ('model' is expected)");
-  EXPECT_EQ(Verdict([](M& m) { m.other_keys["general.type"] = 1u; }),
+  EXPECT_EQ(ImportMessage([](M& m) { m.other_keys["general.type"] = 1u; }),
             "key 'general.type' is of type u32 (string is expected)");
-  EXPECT_THAT(Verdict([](M& m) { m.architecture = "clip"; }),
+  EXPECT_THAT(ImportMessage([](M& m) { m.architecture = "clip"; }),
               HasSubstr("key 'general.architecture': 'clip': the file is a multimodal projector"));
 }
 

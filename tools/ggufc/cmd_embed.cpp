@@ -134,8 +134,8 @@ Status Embed(const EmbedFlags& flags, const std::vector<std::string>& texts) {
     return made;
   };
   ASSIGN_OR_RETURN(std::unique_ptr<DocumentSource> source, flags.input.Open(texts));
-  DocumentEmbedder documents(std::move(source), {tokenizer, {model->vocab(), model->context_length()}}, flags.input,
-                             flags.output, flags.model.model, "ggufc");
+  DocumentEmbedder documents(std::move(source), {tokenizer, {model->vocab(), model->context_length()}},
+                             flags.input, flags.output, flags.model.model, "ggufc");
   // Before the work of compiling: most mistakes show here.
   RETURN_IF_ERROR(documents.Start());
   ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Embedder> embedder, MakeEmbedder(*model, flags));
