@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -48,6 +49,14 @@ enum class ValueType : uint32_t {
   kF64 = 12,
 };
 inline constexpr uint32_t kValueTypeCount = 13;
+
+// A number at any address: those in the header are not aligned.
+template <typename T>
+T LoadUnaligned(const uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
 
 // "u8", "string", ...
 std::string_view ValueTypeName(ValueType type);

@@ -15,13 +15,6 @@ namespace {
 // Represents all values of all integer types of the format.
 using Wide = __int128;
 
-template <typename T>
-T Load(const uint8_t* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
-}
-
 bool IsInteger(ValueType type) {
   switch (type) {
     case ValueType::kU8:
@@ -41,21 +34,21 @@ bool IsInteger(ValueType type) {
 Wide LoadInteger(ValueType type, const uint8_t* from) {
   switch (type) {
     case ValueType::kU8:
-      return Load<uint8_t>(from);
+      return LoadUnaligned<uint8_t>(from);
     case ValueType::kI8:
-      return Load<int8_t>(from);
+      return LoadUnaligned<int8_t>(from);
     case ValueType::kU16:
-      return Load<uint16_t>(from);
+      return LoadUnaligned<uint16_t>(from);
     case ValueType::kI16:
-      return Load<int16_t>(from);
+      return LoadUnaligned<int16_t>(from);
     case ValueType::kU32:
-      return Load<uint32_t>(from);
+      return LoadUnaligned<uint32_t>(from);
     case ValueType::kI32:
-      return Load<int32_t>(from);
+      return LoadUnaligned<int32_t>(from);
     case ValueType::kU64:
-      return Load<uint64_t>(from);
+      return LoadUnaligned<uint64_t>(from);
     case ValueType::kI64:
-      return Load<int64_t>(from);
+      return LoadUnaligned<int64_t>(from);
     default:
       CHECK(false, "type {} is not an integer type", ValueTypeName(type));
       return 0;
@@ -64,7 +57,7 @@ Wide LoadInteger(ValueType type, const uint8_t* from) {
 
 // The string at `from`; sets `next` to the address after it.
 std::string_view LoadString(const uint8_t* from, const uint8_t** next = nullptr) {
-  const auto length = Load<uint64_t>(from);
+  const auto length = LoadUnaligned<uint64_t>(from);
   if (next != nullptr) *next = from + sizeof(uint64_t) + length;
   return {reinterpret_cast<const char*>(from + sizeof(uint64_t)), length};
 }
@@ -103,15 +96,15 @@ const Entry* FindByName(const std::vector<Entry>& entries, const std::vector<uin
 std::string ScalarText(ValueType type, const uint8_t* from) {
   switch (type) {
     case ValueType::kF32:
-      return fmt::format("{}", Load<float>(from));
+      return fmt::format("{}", LoadUnaligned<float>(from));
     case ValueType::kF64:
-      return fmt::format("{}", Load<double>(from));
+      return fmt::format("{}", LoadUnaligned<double>(from));
     case ValueType::kBool:
       return *from != 0 ? "true" : "false";
     case ValueType::kString:
       return Quoted(LoadString(from));
     case ValueType::kU64:
-      return fmt::format("{}", Load<uint64_t>(from));
+      return fmt::format("{}", LoadUnaligned<uint64_t>(from));
     default:
       return fmt::format("{}", static_cast<int64_t>(LoadInteger(type, from)));
   }
@@ -156,9 +149,9 @@ Result<int64_t> GgufFile::GetI64(std::string_view key) const {
 
 Result<float> GgufFile::GetF32(std::string_view key) const {
   ASSIGN_OR_RETURN(const MetadataEntry* entry, Expect(key));
-  if (entry->type == ValueType::kF32) return Load<float>(entry->data.data());
+  if (entry->type == ValueType::kF32) return LoadUnaligned<float>(entry->data.data());
   if (entry->type != ValueType::kF64) return WrongType(*this, *entry, "f32 or f64");
-  const auto value = Load<double>(entry->data.data());
+  const auto value = LoadUnaligned<double>(entry->data.data());
   if (std::isfinite(value) && std::fabs(value) > std::numeric_limits<float>::max()) {
     return Err("{}: key {}: {} does not fit in an f32", path(), Quoted(key), value);
   }

@@ -12,13 +12,6 @@
 namespace ggufc::frontend {
 namespace {
 
-template <typename T>
-T Load(const uint8_t* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
-}
-
 constexpr uint64_t kBlock = 32;  // values in a q8_0 block
 constexpr uint64_t kBlockBytes = 2 + kBlock;
 
@@ -48,10 +41,10 @@ uint64_t FindNonFinite(const uint8_t* data, uint64_t count, uint64_t stride, Bit
     const uint64_t end = std::min(count, begin + kChunk);
     uint32_t found = 0;
     for (uint64_t i = begin; i < end; ++i)
-      found |= (Load<Bits>(data + i * stride) & exponent) == exponent ? 1u : 0u;
+      found |= (LoadUnaligned<Bits>(data + i * stride) & exponent) == exponent ? 1u : 0u;
     if (found == 0) continue;
     for (uint64_t i = begin; i < end; ++i) {
-      if ((Load<Bits>(data + i * stride) & exponent) == exponent) return i;
+      if ((LoadUnaligned<Bits>(data + i * stride) & exponent) == exponent) return i;
     }
   }
   return count;
@@ -84,14 +77,14 @@ void DequantizeRow(const Tensor& tensor, uint64_t row, float* out) {
       std::memcpy(out, from, length * sizeof(float));
       return;
     case GgmlType::F16:
-      for (uint64_t i = 0; i < length; ++i) out[i] = F16ToF32(Load<uint16_t>(from + 2 * i));
+      for (uint64_t i = 0; i < length; ++i) out[i] = F16ToF32(LoadUnaligned<uint16_t>(from + 2 * i));
       return;
     case GgmlType::BF16:
-      for (uint64_t i = 0; i < length; ++i) out[i] = BF16ToF32(Load<uint16_t>(from + 2 * i));
+      for (uint64_t i = 0; i < length; ++i) out[i] = BF16ToF32(LoadUnaligned<uint16_t>(from + 2 * i));
       return;
     case GgmlType::Q8_0:
       for (uint64_t b = 0; b < length / kBlock; ++b, from += kBlockBytes) {
-        const float scale = F16ToF32(Load<uint16_t>(from));
+        const float scale = F16ToF32(LoadUnaligned<uint16_t>(from));
         for (uint64_t i = 0; i < kBlock; ++i) {
           out[b * kBlock + i] = scale * static_cast<float>(static_cast<int8_t>(from[2 + i]));
         }

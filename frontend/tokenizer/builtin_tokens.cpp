@@ -6,8 +6,6 @@
 namespace ggufc::frontend {
 namespace {
 
-constexpr std::string_view kSpace = "\u2581";
-
 // Pieces inside words, shortest first, then words that begin after a space.
 constexpr std::string_view kInnerPieces[] = {
     "th",  "he",  "in",  "er",  "an",  "re",  "on",   "at",   "en",   "or",   "es",   "is",

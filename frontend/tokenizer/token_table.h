@@ -11,6 +11,8 @@
 
 namespace ggufc::frontend {
 
+inline constexpr std::string_view kSpace = "\u2581";  // how pieces spell a space
+
 // One entry per token id, as in vocabulary.h.
 struct TokenTable {
   std::vector<std::string> pieces;

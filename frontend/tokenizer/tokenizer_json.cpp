@@ -19,7 +19,6 @@ using Json = nlohmann::json;
 constexpr uint64_t kMaxJsonBytes = 64u << 20;
 constexpr size_t kMaxJsonValues = size_t{1} << 22;
 constexpr size_t kMaxJsonDepth = 16;
-constexpr std::string_view kSpace = "\u2581";
 
 // Checks the whole text for depth, number of values and repeated keys, without building a document. Time is n log n in
 // the bytes of the text; memory is 8 bytes per key of the open objects.

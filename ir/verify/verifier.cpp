@@ -52,7 +52,6 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxCases = 64;
-constexpr int64_t kMaxDim = int64_t{1} << 31;
 constexpr int64_t kMaxGrain = int64_t{1} << 31;
 constexpr size_t kExecutorParams = 5;
 

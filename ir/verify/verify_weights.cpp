@@ -5,7 +5,6 @@
 namespace ggufc::ir {
 namespace {
 
-constexpr int64_t kMaxDim = int64_t{1} << 31;
 constexpr int64_t kMaxElements = int64_t{1} << 40;
 
 Status CheckType(const Type& type) {

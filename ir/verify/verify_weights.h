@@ -6,6 +6,8 @@
 
 namespace ggufc::ir {
 
+inline constexpr int64_t kMaxDim = int64_t{1} << 31;  // of a tensor
+
 Status VerifyWeight(const Module& module, WeightId id);
 
 }  // namespace ggufc::ir

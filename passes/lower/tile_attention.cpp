@@ -23,9 +23,7 @@ using ir::ValueId;
 
 namespace {
 
-constexpr int64_t kFloat = 4;
 constexpr int64_t kPanelBytes = kKeyPanel * kFloat;  // one dimension of 16 keys
-constexpr double kMasked = -3.0e38;                  // below every score
 
 }  // namespace
 

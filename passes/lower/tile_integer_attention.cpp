@@ -26,11 +26,9 @@ using ir::ValueId;
 
 namespace {
 
-constexpr int64_t kFloat = 4;
-constexpr int64_t kPanelBytes = kKeyPanel * kFloat;  // the scores of 16 keys
+constexpr int64_t kScorePanelBytes = kKeyPanel * kFloat;  // the scores of 16 keys
 constexpr int64_t kLine = 64;
-constexpr double kMasked = -3.0e38;  // below every score
-constexpr double kTiny = 1e-35;      // a smaller scale counts as zero, because its inverse could overflow
+constexpr double kTiny = 1e-35;  // a smaller scale counts as zero, because its inverse could overflow
 
 }  // namespace
 
@@ -108,7 +106,7 @@ void KernelTiler::IntegerAttention() {
       b.For(index(0), panels, 1, [&](ValueId panel) {
         const ValueId at = b.Add(b.Mul(b.Add(first_panel, panel), index(kv_heads)), kv);
         Tiles(context_.target.rows, rows, q_rows, q_stride, b.PtrAdd(keys, offset(at, key_panel_bytes)),
-              b.PtrAdd(rows_ptr, offset(panel, kPanelBytes)), row_stride, micro(score),
+              b.PtrAdd(rows_ptr, offset(panel, kScorePanelBytes)), row_stride, micro(score),
               index(blocks_of_head));
       });
 
@@ -121,7 +119,7 @@ void KernelTiler::IntegerAttention() {
         const ValueId masked = b.F32V(kMasked);
         const ValueId maxima =
             b.For(index(0), panels, 1, {masked}, [&](ValueId panel, const std::vector<ValueId>& carried) {
-              const ValueId value = b.Load(ir::F32x16(), score_row, offset(panel, kPanelBytes));
+              const ValueId value = b.Load(ir::F32x16(), score_row, offset(panel, kScorePanelBytes));
               const ValueId valid =
                   b.Emit(OpKind::kSelect, {VisibleKeys(query_window, panel), value, masked});
               return std::vector<ValueId>{b.Max(carried[0], valid)};
@@ -137,8 +135,9 @@ void KernelTiler::IntegerAttention() {
               for (int64_t half_block = 0; half_block < 2; ++half_block) {
                 const ValueId panel = b.Add(b.Mul(block, index(2)), index(half_block));
                 const ValueId seen = VisibleKeys(query_window, panel);
-                const ValueId value = b.Load(ir::F32x16(), score_row, offset(panel, kPanelBytes));
-                const ValueId scale = b.Load(ir::F32x16(), value_scales, index(half_block * kPanelBytes));
+                const ValueId value = b.Load(ir::F32x16(), score_row, offset(panel, kScorePanelBytes));
+                const ValueId scale =
+                    b.Load(ir::F32x16(), value_scales, index(half_block * kScorePanelBytes));
                 const ValueId weight = EmitExp(b, b.Sub(value, maximum));
                 sum = b.Add(sum, b.Emit(OpKind::kSelect, {seen, weight, b.F32V(0)}));
                 weights.push_back(b.Emit(OpKind::kSelect, {seen, b.Mul(weight, scale), b.F32V(0)}));
@@ -155,7 +154,7 @@ void KernelTiler::IntegerAttention() {
               for (int64_t half_block = 0; half_block < 2; ++half_block) {
                 const ValueId weight = EmitRoundToInt(b, weights[static_cast<size_t>(half_block)], inverse);
                 b.Store(b.Convert(weight, narrow), score_row,
-                        b.Add(offset(block, kPanelBytes), index(half_block * kPanelBytes / 2)));
+                        b.Add(offset(block, kScorePanelBytes), index(half_block * kScorePanelBytes / 2)));
               }
               b.Store(scale, scales, offset(block, kFloat));
               return std::vector<ValueId>{sum};

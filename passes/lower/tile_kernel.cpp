@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "passes/kernel/check_kernel.h"
+#include "passes/lower/tile_math.h"
 
 namespace ggufc::passes {
 
@@ -14,7 +15,6 @@ using ir::ValueId;
 
 namespace {
 
-constexpr int64_t kFloat = 4;
 constexpr const char* kTableNames[kTableCount] = {"ids", "positions", "key_slots", "sequences", "tiles"};
 
 }  // namespace

@@ -6,6 +6,7 @@
 // The R rows of a row block are split evenly into n register tiles (11 rows are 6 + 5, not 6 + 5 x 1): tile i covers
 // rows [i R / n, (i + 1) R / n). A switch picks the micro-kernel of the tile's height.
 #include "passes/lower/tile_kernel.h"
+#include "passes/lower/tile_math.h"
 #include "passes/lower/tile_micro.h"
 #include "support/check.h"
 
@@ -17,11 +18,7 @@ using ir::Scalar;
 using ir::Type;
 using ir::ValueId;
 
-namespace {
-
-constexpr int64_t kFloat = 4;
-
-}  // namespace
+namespace {}  // namespace
 
 // Columns of the linear's result, and the chain of epilogue ops that works on them.
 struct KernelTiler::Range {

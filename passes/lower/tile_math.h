@@ -6,6 +6,9 @@
 
 namespace ggufc::passes {
 
+inline constexpr int64_t kFloat = 4;        // bytes of an f32
+inline constexpr double kMasked = -3.0e38;  // the score of a masked key: below every score
+
 // e^x for f32x16, with an error below 2 ulp for x in [-86, 88]. Smaller and larger x are clamped to these bounds. e^NaN
 // is NaN.
 ir::ValueId EmitExp(ir::Builder& b, ir::ValueId x);

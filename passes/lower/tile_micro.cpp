@@ -9,6 +9,7 @@
 
 #include "ir/core/builder.h"
 #include "passes/kernel/kernel_shape.h"
+#include "passes/lower/tile_math.h"
 #include "passes/lower/tile_rows.h"
 
 namespace ggufc::passes {
@@ -20,7 +21,6 @@ using ir::ValueId;
 
 namespace {
 
-constexpr int64_t kFloat = 4;
 constexpr int64_t kGroupBytes = 4;                                // activation bytes of a k-pair or k-quad
 constexpr int64_t kBlockBytes = ir::kQuantBlock * kPanelColumns;  // one block of a panel: 512 bytes
 constexpr int64_t kScaleBytes = kPanelColumns * 2;                // its 16 f16 scales

@@ -14,7 +14,6 @@ using ir::ValueId;
 
 namespace {
 
-constexpr int64_t kFloat = 4;                    // bytes
 constexpr int64_t kChunk = ir::kLanes * kFloat;  // bytes of 16 floats
 constexpr int64_t kUnrolledChunks = 2;           // a row up to a quantisation block is unrolled
 constexpr double kTiny = 1e-35;  // a smaller scale counts as zero, because its inverse could overflow

@@ -18,7 +18,7 @@ using ir::Scalar;
 using ir::Type;
 using ir::ValueId;
 
-constexpr uint32_t kSeed = 41;
+constexpr uint32_t kFloatSeed = 41;
 
 class FloatTest : public ::testing::TestWithParam<Variant> {};
 
@@ -57,7 +57,7 @@ void ExpectFma(const Code& code, const std::vector<Triple>& triples, const std::
     const float expected = std::fmaf(a, b, c);
     if (std::isnan(expected) && std::isnan(out[i])) continue;
     ASSERT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(expected))
-        << what << ", seed " << kSeed << ", case " << i << fmt::format(": fma({:a}, {:a}, {:a})", a, b, c);
+        << what << ", seed " << kFloatSeed << ", case " << i << fmt::format(": fma({:a}, {:a}, {:a})", a, b, c);
   }
 }
 
@@ -76,7 +76,7 @@ float NearTie(std::mt19937& random, int exponent) {
 
 TEST_P(FloatTest, FmaRoundsOnce) {
   const Code code = FmaKernel(GetParam(), false);
-  std::mt19937 random(kSeed);
+  std::mt19937 random(kFloatSeed);
   constexpr size_t kCases = 1 << 20;
   std::vector<Triple> triples(kCases);
   for (Triple& t : triples) {

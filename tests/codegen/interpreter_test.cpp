@@ -14,13 +14,13 @@
 namespace ggufc::testing {
 namespace {
 
-constexpr uint32_t kSeed = 5;
+constexpr uint32_t kInterpreterSeed = 5;
 constexpr int64_t kRows = 40;
 
 class InterpreterTest : public ::testing::TestWithParam<Variant> {};
 
 std::vector<uint8_t> SinkInput() {
-  std::mt19937 random(kSeed);
+  std::mt19937 random(kInterpreterSeed);
   std::vector<uint8_t> bytes(kRows * kSinkRowBytes);
   for (int64_t at = 0; at < kRows * kSinkRowBytes; at += 4) {
     auto word = static_cast<uint32_t>(random());
@@ -68,7 +68,7 @@ TEST_P(InterpreterTest, EveryOp) {
   for (size_t i = 0; i < out.size(); ++i) {
     const auto want = static_cast<float>(expected->values[i]);
     ASSERT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(want))
-        << "seed " << kSeed << ", row " << i / columns << ", result " << i % columns / 16 << ", lane "
+        << "seed " << kInterpreterSeed << ", row " << i / columns << ", result " << i % columns / 16 << ", lane "
         << i % 16 << ": " << out[i] << ", the interpreter gives " << want;
   }
 }

@@ -12,7 +12,7 @@
 namespace ggufc::testing {
 namespace {
 
-constexpr uint32_t kSeed = 77;
+constexpr uint32_t kMicroRunSeed = 77;
 
 class MicroRunTest : public ::testing::TestWithParam<Variant> {};
 
@@ -22,7 +22,7 @@ void Put(std::vector<uint8_t>& bytes, int64_t at, T value) {
 }
 
 void CheckTile(const MicroShape& s, const Variant& variant) {
-  std::mt19937 random(kSeed);
+  std::mt19937 random(kMicroRunSeed);
   auto in_range = [&](int64_t lo, int64_t hi) {
     return lo + static_cast<int64_t>(random() % static_cast<uint64_t>(hi - lo + 1));
   };
@@ -84,7 +84,7 @@ void CheckTile(const MicroShape& s, const Variant& variant) {
       }
       const float got = out[static_cast<size_t>(row * 16 + column)];
       ASSERT_EQ(std::bit_cast<uint32_t>(got), std::bit_cast<uint32_t>(expected))
-          << "seed " << kSeed << ", pack " << s.pack << ", " << s.rows << " rows, row " << row << ", column "
+          << "seed " << kMicroRunSeed << ", pack " << s.pack << ", " << s.rows << " rows, row " << row << ", column "
           << column << ": " << got << ", expected " << expected;
     }
   }
@@ -110,7 +110,7 @@ TEST_P(MicroRunTest, FloatTiles) {
   constexpr int64_t kK = 100;
   for (const ir::Scalar weight : {ir::Scalar::kF32, ir::Scalar::kBF16}) {
     for (const int rows : {1, 6, 12}) {
-      std::mt19937 random(kSeed);
+      std::mt19937 random(kMicroRunSeed);
       auto value = [&] {
         return std::bit_cast<float>(
             std::bit_cast<uint32_t>(static_cast<float>(random() % 2000) * 0.01f - 10.0f) & 0xffff0000u);

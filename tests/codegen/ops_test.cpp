@@ -21,7 +21,7 @@ using ir::Scalar;
 using ir::Type;
 using ir::ValueId;
 
-constexpr uint32_t kSeed = 20250117;
+constexpr uint32_t kOpsSeed = 20250117;
 
 template <typename T>
 std::vector<T> SpecialValues() {
@@ -89,7 +89,7 @@ constexpr Scalar kScalar = std::is_same_v<T, float>     ? Scalar::kF32
 
 class OpsTest : public ::testing::TestWithParam<Variant> {
  protected:
-  std::mt19937 random_{kSeed};
+  std::mt19937 random_{kOpsSeed};
 
   // Runs the op that `emit` makes on many rows. A row has `operands` operands of `in_lanes` lanes of In, side by side in
   // memory. Its `out_lanes` results are compared with those of `expect`, which gets pointers to the row's operands.
@@ -128,7 +128,7 @@ class OpsTest : public ::testing::TestWithParam<Variant> {
         for (const In* operand : pointers)
           operands_text += fmt::format(" {}", operand[lane * in_lanes / out_lanes]);
         ASSERT_TRUE(SameBits(got, expected[static_cast<size_t>(lane)]))
-            << what << ", seed " << kSeed << ", row " << row << ", lane " << lane << ":" << operands_text
+            << what << ", seed " << kOpsSeed << ", row " << row << ", lane " << lane << ":" << operands_text
             << " gives " << fmt::format("{}", got) << ", expected "
             << fmt::format("{}", expected[static_cast<size_t>(lane)]);
       }

@@ -32,7 +32,7 @@ std::vector<uint8_t> ContentOf(SectionKind kind, uint64_t id = 0) {
 }
 
 // An image with one section of each kind of a sidecar, two layouts of weights, and an unused page before the second.
-TestImage Sample() {
+TestImage SampleImage() {
   TestImage image;
   image.Add(SectionKind::kModel, 0, ContentOf(SectionKind::kModel));
   image.Add(SectionKind::kTokenizer, 0, ContentOf(SectionKind::kTokenizer));
@@ -98,7 +98,7 @@ void ExpectSample(const Image& image) {
 }
 
 TEST_F(ImageFile, ReturnsEverySection) {
-  Write(Sample().Finish());
+  Write(SampleImage().Finish());
   auto image = Image::Open(path_);
   ASSERT_TRUE(image) << image.error().message;
   EXPECT_EQ(image->name(), path_);
@@ -109,7 +109,7 @@ TEST_F(ImageFile, ReturnsEverySection) {
 }
 
 TEST(Image, OpensFromMemory) {
-  const AlignedBytes bytes(Sample().Finish());
+  const AlignedBytes bytes(SampleImage().Finish());
   const auto image = Image::FromMemory(bytes.span(), "embedded");
   ASSERT_TRUE(image) << image.error().message;
   EXPECT_EQ(image->name(), "embedded");
@@ -121,7 +121,7 @@ TEST(Image, OpensFromMemory) {
 }
 
 TEST(Image, NamesAMissingSection) {
-  const AlignedBytes bytes(Sample().Finish());
+  const AlignedBytes bytes(SampleImage().Finish());
   const auto image = Image::FromMemory(bytes.span(), "test.weights");
   ASSERT_TRUE(image);
   EXPECT_FALSE(image->Has(SectionKind::kCode));
@@ -146,7 +146,7 @@ TEST_F(ImageFile, FilesThatAreNotImages) {
 
 TEST(Image, EveryTruncationIsAnError) {
   const TestImage sample = [] {
-    TestImage image = Sample();
+    TestImage image = SampleImage();
     image.Finish();
     return image;
   }();
@@ -172,7 +172,7 @@ TEST(Image, EveryTruncationIsAnError) {
 }
 
 TEST(Image, EveryFlippedBitOfHeaderAndTableIsAnError) {
-  const std::vector<uint8_t> bytes = Sample().Finish();
+  const std::vector<uint8_t> bytes = SampleImage().Finish();
   const AlignedBytes copy(bytes);
   for (size_t bit = 0; bit < 8 * (64 + 7 * 64); ++bit) {
     uint8_t& byte = copy.span()[bit / 8];
@@ -184,7 +184,7 @@ TEST(Image, EveryFlippedBitOfHeaderAndTableIsAnError) {
 }
 
 TEST(Image, AFlippedBitOfASectionIsAnErrorOfItsReadersOnly) {
-  TestImage sample = Sample();
+  TestImage sample = SampleImage();
   const std::vector<uint8_t> bytes = sample.Finish();
   std::mt19937_64 random(2);
   for (const SectionEntry& entry : sample.entries) {
@@ -218,7 +218,7 @@ TEST(Image, AFlippedBitOfASectionIsAnErrorOfItsReadersOnly) {
 }
 
 TEST(Image, NonzeroBytesBetweenSectionsAreAnError) {
-  TestImage sample = Sample();
+  TestImage sample = SampleImage();
   const std::vector<uint8_t> bytes = sample.Finish();
   EXPECT_EQ(OpenError(bytes, true), "no error");
   // After the table, in the unused page, after a section, and in the last byte.
@@ -231,7 +231,7 @@ TEST(Image, NonzeroBytesBetweenSectionsAreAnError) {
 }
 
 TEST(Image, ChecksTheChunksThatARangeOverlaps) {
-  TestImage sample = Sample();
+  TestImage sample = SampleImage();
   std::vector<uint8_t> bytes = sample.Finish();
   const uint64_t tables = sample.entries[4].offset;
   bytes[tables + 2 * kTableChunkBytes] ^= 1;
@@ -268,7 +268,7 @@ TEST(Image, WithoutTablesEveryRangeIsAnError) {
 }
 
 TEST(Image, TablesAreCheckedByManyThreads) {
-  TestImage sample = Sample();
+  TestImage sample = SampleImage();
   std::vector<uint8_t> bytes = sample.Finish();
   bytes[sample.entries[4].offset + 3 * kTableChunkBytes + 77] ^= 4;
   const AlignedBytes damaged(bytes);
@@ -369,7 +369,7 @@ TEST(Image, WrongTablesWithTheRightHashAreErrors) {
        "table hashes section: the hash of its 48 bytes"},
   };
   for (const Hostile& hostile : cases) {
-    TestImage image = Sample();
+    TestImage image = SampleImage();
     image.Finish();
     hostile.edit(image);
     EXPECT_THAT(OpenError(image.Finish(false)), AllOf(HasSubstr("test.weights: "), HasSubstr(hostile.error)))
@@ -385,7 +385,7 @@ TEST(Image, SixtyFourSectionsAreTheLimit) {
 
 // Sections of another file have other hashes, even if everything else is equal.
 TEST(Image, SwappedSectionsAreFound) {
-  TestImage sample = Sample();
+  TestImage sample = SampleImage();
   std::vector<uint8_t> bytes = sample.Finish();
   const auto swap = [&](size_t a, size_t b) {
     std::swap_ranges(bytes.begin() + static_cast<ptrdiff_t>(sample.entries[a].offset),
@@ -408,7 +408,7 @@ TEST_F(ImageFile, AFileShortenedWhileOpenIsAnError) {
   const auto aligned = reinterpret_cast<uintptr_t>(page + 4095) / 4096 * 4096;
   if (madvise(reinterpret_cast<void*>(aligned), 4096, MADV_POPULATE_READ) != 0)
     GTEST_SKIP() << "needs Linux 5.14";
-  TestImage sample = Sample();
+  TestImage sample = SampleImage();
   Write(sample.Finish());
   const auto image = Image::Open(path_);
   ASSERT_TRUE(image);

@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-ModelCard Sample() {
+ModelCard SampleCard() {
   ModelCard info;
   SetText(info.name, "Embedding Gemma \xC3\xA9");
   SetText(info.architecture, "gemma-embedding");
@@ -47,16 +47,16 @@ std::string ErrorOf(const Result<T>& result) {
 }
 
 TEST(ModelCard, ParseReadsWhatSerializeWrote) {
-  const std::vector<uint8_t> bytes = SerializeModelCard(Sample());
+  const std::vector<uint8_t> bytes = SerializeModelCard(SampleCard());
   const auto info = ParseModelCard(bytes);
   ASSERT_TRUE(info) << info.error().message;
-  EXPECT_EQ(BytesOf(*info), BytesOf(Sample()));
+  EXPECT_EQ(BytesOf(*info), BytesOf(SampleCard()));
   EXPECT_EQ(TextOf(info->name), "Embedding Gemma \xC3\xA9");
   EXPECT_EQ(TextOf(info->activations), "i16");
 }
 
 TEST(ModelCard, AWrongSizeIsAnError) {
-  std::vector<uint8_t> bytes = SerializeModelCard(Sample());
+  std::vector<uint8_t> bytes = SerializeModelCard(SampleCard());
   for (const size_t size : {0, 1, 511, 513, 1024}) {
     bytes.resize(size);
     EXPECT_EQ(ErrorOf(ParseModelCard(bytes)), fmt::format("model: {} bytes, expected 512", size));
@@ -97,7 +97,7 @@ TEST(ModelCard, EveryFieldOutOfRangeIsAnError) {
       {[](ModelCard& i) { i.zero[25] = 1; }, "model: reserved bytes are not 0"},
   };
   for (const auto& [edit, error] : cases) {
-    ModelCard info = Sample();
+    ModelCard info = SampleCard();
     edit(info);
     EXPECT_THAT(ErrorOf(ParseModelCard(BytesOf(info))), HasSubstr(error));
   }
@@ -120,7 +120,7 @@ TEST(ModelCard, LongTextsAreTruncatedBetweenCharacters) {
 }
 
 TEST(ModelCard, ATableOutsideItsSectionIsAnError) {
-  ModelCard info = Sample();
+  ModelCard info = SampleCard();
   const int64_t bytes = 64 + 100 * 816;
   EXPECT_TRUE(CheckTableFits(info, bytes));
   EXPECT_EQ(ErrorOf(CheckTableFits(info, bytes - 1)),
@@ -139,7 +139,7 @@ std::vector<GoldenVector> SampleGolden() {
 TEST(Golden, ParseReadsWhatSerializeWrote) {
   const std::vector<uint8_t> bytes = SerializeGolden(SampleGolden());
   EXPECT_EQ(bytes.size(), 8 + 3 * 4 + 24 * 4 + 9 * 4u);
-  const auto golden = ParseGolden(bytes, Sample());
+  const auto golden = ParseGolden(bytes, SampleCard());
   ASSERT_TRUE(golden) << golden.error().message;
   EXPECT_EQ(*golden, SampleGolden());
   EXPECT_EQ(SerializeGolden(*golden), bytes);
@@ -149,10 +149,11 @@ TEST(Golden, EveryTruncationIsAnError) {
   std::vector<uint8_t> bytes = SerializeGolden(SampleGolden());
   for (size_t length = 0; length < bytes.size(); ++length) {
     const std::vector<uint8_t> cut(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(length));
-    EXPECT_THAT(ErrorOf(ParseGolden(cut, Sample())), HasSubstr("golden: ")) << length;
+    EXPECT_THAT(ErrorOf(ParseGolden(cut, SampleCard())), HasSubstr("golden: ")) << length;
   }
   bytes.push_back(0);
-  EXPECT_EQ(ErrorOf(ParseGolden(bytes, Sample())), "golden: 133 bytes of ids and embeddings, expected 132");
+  EXPECT_EQ(ErrorOf(ParseGolden(bytes, SampleCard())),
+            "golden: 133 bytes of ids and embeddings, expected 132");
 }
 
 TEST(Golden, EveryFieldOutOfRangeIsAnError) {
@@ -174,7 +175,7 @@ TEST(Golden, EveryFieldOutOfRangeIsAnError) {
   for (const auto& [offset, value, error] : cases) {
     std::vector<uint8_t> bytes = SerializeGolden(SampleGolden());
     std::memcpy(bytes.data() + offset, &value, sizeof(value));
-    EXPECT_THAT(ErrorOf(ParseGolden(bytes, Sample())), HasSubstr(error)) << offset;
+    EXPECT_THAT(ErrorOf(ParseGolden(bytes, SampleCard())), HasSubstr(error)) << offset;
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-Program Sample() {
+Program SampleProgram() {
   Program program;
   program.kernels = {"embed", "model_attn_q_k_v.1", "p$ool"};
   program.args = {
@@ -69,11 +69,11 @@ constexpr size_t kArgs = kSteps + 4 * kStepBytes, kArgBytes = 32;
 constexpr size_t kEnd = kArgs + 9 * kArgBytes;
 
 TEST(ProgramFormat, ParseReadsWhatSerializeWrote) {
-  const std::vector<uint8_t> bytes = SerializeProgram(Sample());
+  const std::vector<uint8_t> bytes = SerializeProgram(SampleProgram());
   EXPECT_EQ(bytes.size(), kEnd);
   const auto program = ParseProgram(bytes);
   ASSERT_TRUE(program) << program.error().message;
-  EXPECT_EQ(*program, Sample());
+  EXPECT_EQ(*program, SampleProgram());
   EXPECT_EQ(SerializeProgram(*program), bytes);
 }
 
@@ -86,7 +86,7 @@ TEST(ProgramFormat, AProgramWithoutSteps) {
 }
 
 TEST(ProgramFormat, EveryTruncationIsAnError) {
-  std::vector<uint8_t> bytes = SerializeProgram(Sample());
+  std::vector<uint8_t> bytes = SerializeProgram(SampleProgram());
   for (size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_THAT(ErrorOf(std::span(bytes).first(length)), HasSubstr("program: ")) << length;
   }
@@ -97,7 +97,7 @@ TEST(ProgramFormat, EveryTruncationIsAnError) {
 
 // An accepted program gives the same bytes when it is serialised again.
 TEST(ProgramFormat, EveryFlippedBitIsAnErrorOrAnotherProgram) {
-  const std::vector<uint8_t> bytes = SerializeProgram(Sample());
+  const std::vector<uint8_t> bytes = SerializeProgram(SampleProgram());
   size_t errors = 0;
   for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
     std::vector<uint8_t> flipped = bytes;
@@ -107,7 +107,7 @@ TEST(ProgramFormat, EveryFlippedBitIsAnErrorOrAnotherProgram) {
       ++errors;
       continue;
     }
-    EXPECT_NE(*program, Sample()) << "bit " << bit;
+    EXPECT_NE(*program, SampleProgram()) << "bit " << bit;
     EXPECT_EQ(SerializeProgram(*program), flipped) << "bit " << bit;
   }
   EXPECT_GT(errors, bytes.size());
@@ -122,7 +122,7 @@ struct Case {
 
 TEST(ProgramFormat, EveryFieldOutOfRangeIsAnError) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max(), kLeast = std::numeric_limits<int64_t>::min();
-  const std::vector<uint8_t> bytes = SerializeProgram(Sample());
+  const std::vector<uint8_t> bytes = SerializeProgram(SampleProgram());
   constexpr size_t kStep1 = kSteps + kStepBytes, kArg2 = kArgs + 2 * kArgBytes;
   const Case<uint32_t> words[] = {
       {0, 0, "program: magic: not a serialised program"},
@@ -204,7 +204,7 @@ TEST(ProgramFormat, EveryFieldOutOfRangeIsAnError) {
 }
 
 TEST(ProgramFormat, CountsAtTheLimitsAreAccepted) {
-  Program program = Sample();
+  Program program = SampleProgram();
   program.kernels[0] = std::string(kMaxKernelNameBytes, 'k');
   program.scratch_bytes = kMaxScratchBytes;
   program.context_length = kMaxBatchTokens;

@@ -40,7 +40,7 @@ TestVocabulary Sample() {
   return v;
 }
 
-std::vector<int32_t> Encode(const Tokenizer& tokenizer, std::string_view text, bool control = true) {
+std::vector<int32_t> IdsOf(const Tokenizer& tokenizer, std::string_view text, bool control = true) {
   std::vector<int32_t> ids;
   const Status status = tokenizer.Encode(text, ids, {.parse_control = control});
   EXPECT_TRUE(status) << status.error().message;
@@ -81,7 +81,7 @@ TEST(TokenizerTables, EncodeAsBeforeWhereTheyLie) {
     for (uint64_t round = 0; round < 10; ++round) {
       const std::string text = RandomText(seed * 10 + round, 60);
       for (const bool control : {true, false}) {
-        ASSERT_EQ(Encode(*opened, text, control), Encode(*made, text, control))
+        ASSERT_EQ(IdsOf(*opened, text, control), IdsOf(*made, text, control))
             << "seed " << seed << ": " << text;
       }
     }
@@ -92,13 +92,13 @@ TEST(TokenizerTables, MovesTakeTheViewsAlong) {
   TestVocabulary v = Sample();
   auto first = Tokenizer::Create(v.View());
   ASSERT_TRUE(first);
-  const std::vector<int32_t> ids = Encode(*first, "<ab>aé abab");
+  const std::vector<int32_t> ids = IdsOf(*first, "<ab>aé abab");
   Tokenizer second = std::move(*first);
-  EXPECT_EQ(Encode(second, "<ab>aé abab"), ids);
+  EXPECT_EQ(IdsOf(second, "<ab>aé abab"), ids);
   auto other = Tokenizer::Create(v.View());
   ASSERT_TRUE(other);
   *other = std::move(second);
-  EXPECT_EQ(Encode(*other, "<ab>aé abab"), ids);
+  EXPECT_EQ(IdsOf(*other, "<ab>aé abab"), ids);
 }
 
 TEST(TokenizerTables, EveryTruncationIsAnError) {

@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
-constexpr CommandHelp kHelp = {
+constexpr CommandHelp kBenchHelp = {
     "bench", "MODEL [options]",
     "Measures the time from token ids to the embedding, for one document of each length: after a warm-up, "
     "as\n"
@@ -332,7 +332,7 @@ Status RunAll(const BenchFlags& flags) {
 }  // namespace
 
 int RunBench(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kBenchHelp);
   BenchFlags flags;
   flags.model.AddModel(line.app());
   CLI::Option* tokens = line.app()

@@ -14,7 +14,7 @@ namespace {
 
 using driver::CacheFolder;
 
-constexpr CommandHelp kHelp = {
+constexpr CommandHelp kCacheHelp = {
     "cache", "list|clear|path",
     "ggufc embed keeps what it has compiled, and uses it again for the same contents of a model file, the "
     "same\n"
@@ -93,7 +93,7 @@ Status Run(const std::string& action) {
 }  // namespace
 
 int RunCache(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kCacheHelp);
   std::string action;
   line.app()
       .add_option("ACTION", action, "list, clear or path")

@@ -17,11 +17,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr CommandHelp kHelp = {"compile", "MODEL -o OUT [options]",
-                               "Compiles MODEL ahead of time: into code that needs neither this program nor "
-                               "a compiler when it runs, takes\n"
-                               "text and gives the same vectors as `ggufc embed`, bit for bit.",
-                               R"(What is written (--emit):
+constexpr CommandHelp kCompileHelp = {
+    "compile", "MODEL -o OUT [options]",
+    "Compiles MODEL ahead of time: into code that needs neither this program nor "
+    "a compiler when it runs, takes\n"
+    "text and gives the same vectors as `ggufc embed`, bit for bit.",
+    R"(What is written (--emit):
   obj     OUT.o and OUT.h, for a program in C or in any language that calls C. It links OUT.o and
           libggufc_runtime.a, -lm and -lpthread, and calls NAME_open and the functions of ggufc.h.
   shared  OUT.so and OUT.h: the same with the runtime in it, to be linked or loaded with dlopen.
@@ -204,7 +205,7 @@ Status Compile(const CompileFlags& flags, std::vector<const codegen::Target*> ta
 }  // namespace
 
 int RunCompile(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kCompileHelp);
   CompileFlags flags;
   flags.model.AddModel(line.app());
   line.app()

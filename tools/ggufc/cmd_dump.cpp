@@ -11,7 +11,7 @@
 namespace ggufc::tools {
 namespace {
 
-constexpr CommandHelp kHelp = {
+constexpr CommandHelp kDumpHelp = {
     "dump", "MODEL [options]",
     "Writes the program that MODEL becomes, as text. Stages: graph (ops on whole tensors, as imported), "
     "kernel\n"
@@ -95,7 +95,7 @@ Status Dump(const DumpFlags& flags) {
 }  // namespace
 
 int RunDump(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kDumpHelp);
   DumpFlags flags;
   std::vector<std::string> passes;
   for (const passes::PassInfo& pass : passes::AllPasses()) passes.emplace_back(pass.name);

@@ -15,12 +15,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr CommandHelp kHelp = {"inspect", "MODEL [options]",
-                               "Prints what MODEL holds (metadata, tensors, configuration), what will be "
-                               "compiled from it (kernels, packed\n"
-                               "weights, multiply-adds), warnings, and the fingerprint: it changes when any "
-                               "bit of an embedding may change.",
-                               R"(Examples:
+constexpr CommandHelp kInspectHelp = {
+    "inspect", "MODEL [options]",
+    "Prints what MODEL holds (metadata, tensors, configuration), what will be "
+    "compiled from it (kernels, packed\n"
+    "weights, multiply-adds), warnings, and the fingerprint: it changes when any "
+    "bit of an embedding may change.",
+    R"(Examples:
   ggufc inspect model.gguf
   ggufc inspect model.gguf --json | jq .config)"};
 
@@ -254,7 +255,7 @@ Status Inspect(const ModelFlags& flags, bool json) {
 }  // namespace
 
 int RunInspect(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kInspectHelp);
   ModelFlags flags;
   bool json = false;
   flags.AddModel(line.app());

@@ -6,12 +6,13 @@
 namespace ggufc::tools {
 namespace {
 
-constexpr CommandHelp kHelp = {"synth", "-o MODEL.gguf [options]",
-                               "Writes a model with the shapes of EmbeddingGemma 300M (or those given) and "
-                               "random weights. It runs at the\n"
-                               "speed of the real model and uses its memory; its embeddings mean nothing. "
-                               "Equal options give equal bytes.",
-                               R"(Examples:
+constexpr CommandHelp kSynthHelp = {
+    "synth", "-o MODEL.gguf [options]",
+    "Writes a model with the shapes of EmbeddingGemma 300M (or those given) and "
+    "random weights. It runs at the\n"
+    "speed of the real model and uses its memory; its embeddings mean nothing. "
+    "Equal options give equal bytes.",
+    R"(Examples:
   ggufc synth -o full.gguf                                              320 MB, a few seconds
   ggufc synth -o full.gguf --tokenizer tokenizer.json                   with the real vocabulary
   ggufc synth -o tiny.gguf --layers 2 --dim 64 --head-dim 32 --ffn 96 --vocab 1000 --dense 128)"};
@@ -27,7 +28,7 @@ Result<frontend::GgmlType> ParseType(const std::string& name) {
 }  // namespace
 
 int RunSynth(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kSynthHelp);
   frontend::SynthOptions options;
   std::string output;
   std::string tokenizer;

@@ -7,7 +7,7 @@
 namespace ggufc::tools {
 namespace {
 
-constexpr CommandHelp kHelp = {
+constexpr CommandHelp kTokenizeHelp = {
     "tokenize", "MODEL [TEXT...] [options]",
     "Writes the token ids of each text as a JSON array on a line of its own, BOS and EOS included: what the\n"
     "model sees when the text is embedded.",
@@ -42,7 +42,7 @@ Status Tokenize(const std::string& path, const InputFlags& flags, const std::vec
 }  // namespace
 
 int RunTokenize(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kTokenizeHelp);
   ModelFlags model;
   InputFlags input;
   model.AddModel(line.app());

@@ -34,17 +34,18 @@ namespace fs = std::filesystem;
 using runtime::Image;
 using runtime::ModelCard;
 
-constexpr CommandHelp kHelp = {"verify", "ARTIFACT [MODEL.gguf] [options]",
-                               "Checks what `ggufc compile` has written. ARTIFACT is a file of weights "
-                               "(NAME.weights), an object, a shared\n"
-                               "library or an executable. All bytes of its weights are compared with their "
-                               "checksums. Code is then run: it\n"
-                               "computes the golden vectors that were stored when it was compiled, for every "
-                               "target that this CPU has, and\n"
-                               "all bits must be equal. With MODEL.gguf its fingerprint must be the "
-                               "artifact's: the same weights, compiled\n"
-                               "with the same options.",
-                               R"(Code in ARTIFACT is executed. Do not verify what you would not run.
+constexpr CommandHelp kVerifyHelp = {
+    "verify", "ARTIFACT [MODEL.gguf] [options]",
+    "Checks what `ggufc compile` has written. ARTIFACT is a file of weights "
+    "(NAME.weights), an object, a shared\n"
+    "library or an executable. All bytes of its weights are compared with their "
+    "checksums. Code is then run: it\n"
+    "computes the golden vectors that were stored when it was compiled, for every "
+    "target that this CPU has, and\n"
+    "all bits must be equal. With MODEL.gguf its fingerprint must be the "
+    "artifact's: the same weights, compiled\n"
+    "with the same options.",
+    R"(Code in ARTIFACT is executed. Do not verify what you would not run.
 
 Examples:
   ggufc verify gemma.weights model.gguf
@@ -283,7 +284,7 @@ Status Verify(const VerifyFlags& flags) {
 }  // namespace
 
 int RunVerify(const Arguments& arguments) {
-  CommandLine line(kHelp);
+  CommandLine line(kVerifyHelp);
   VerifyFlags flags;
   line.app().add_option("ARTIFACT", flags.artifact, "what `ggufc compile` has written")->required();
   line.app().add_option("MODEL.gguf", flags.model, "the model that it should have been compiled from");

@@ -5,7 +5,7 @@
 namespace ggufc::passes {
 namespace {
 
-constexpr GraphCase kGraphs[] = {
+constexpr GraphCase kAttentionGraphs[] = {
     {"AttentionAndMlpOfOneNorm", R"(
 weight @e : q8_0[50,64]
 weight @g : f32[64]
@@ -199,7 +199,7 @@ class AttentionGraphsTest : public testing::TestWithParam<GraphCase> {};
 
 TEST_P(AttentionGraphsTest, EveryPassPreservesTheGraph) { ExpectEveryPassPreserves(GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, AttentionGraphsTest, testing::ValuesIn(kGraphs), GraphName);
+INSTANTIATE_TEST_SUITE_P(Graphs, AttentionGraphsTest, testing::ValuesIn(kAttentionGraphs), GraphName);
 
 }  // namespace
 }  // namespace ggufc::passes

@@ -5,7 +5,7 @@
 namespace ggufc::passes {
 namespace {
 
-constexpr GraphCase kGraphs[] = {
+constexpr GraphCase kLinearGraphs[] = {
     {"LinearIsTheModelsResult", R"(
 weight @e : f16[50,20]
 weight @w : f16[40,20]
@@ -182,7 +182,7 @@ class LinearGraphsTest : public testing::TestWithParam<GraphCase> {};
 
 TEST_P(LinearGraphsTest, EveryPassPreservesTheGraph) { ExpectEveryPassPreserves(GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, LinearGraphsTest, testing::ValuesIn(kGraphs), GraphName);
+INSTANTIATE_TEST_SUITE_P(Graphs, LinearGraphsTest, testing::ValuesIn(kLinearGraphs), GraphName);
 
 }  // namespace
 }  // namespace ggufc::passes

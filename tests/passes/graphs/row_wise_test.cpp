@@ -4,7 +4,7 @@
 namespace ggufc::passes {
 namespace {
 
-constexpr GraphCase kGraphs[] = {
+constexpr GraphCase kRowWiseGraphs[] = {
     {"EmbeddingsOnly", R"(
 weight @e : f32[50,20]
 )",
@@ -110,7 +110,7 @@ class RowWiseGraphsTest : public testing::TestWithParam<GraphCase> {};
 
 TEST_P(RowWiseGraphsTest, EveryPassPreservesTheGraph) { ExpectEveryPassPreserves(GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, RowWiseGraphsTest, testing::ValuesIn(kGraphs), GraphName);
+INSTANTIATE_TEST_SUITE_P(Graphs, RowWiseGraphsTest, testing::ValuesIn(kRowWiseGraphs), GraphName);
 
 }  // namespace
 }  // namespace ggufc::passes

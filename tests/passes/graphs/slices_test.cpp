@@ -5,7 +5,7 @@
 namespace ggufc::passes {
 namespace {
 
-constexpr GraphCase kGraphs[] = {
+constexpr GraphCase kSliceGraphs[] = {
     // A unit has 64 columns, the last one 32, so that its other panels do not exist.
     {"NarrowLastUnit", R"(
 weight @e : f32[50,96]
@@ -150,7 +150,7 @@ class SliceGraphsTest : public testing::TestWithParam<GraphCase> {};
 
 TEST_P(SliceGraphsTest, EveryPassPreservesTheGraph) { ExpectEveryPassPreserves(GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, SliceGraphsTest, testing::ValuesIn(kGraphs), GraphName);
+INSTANTIATE_TEST_SUITE_P(Graphs, SliceGraphsTest, testing::ValuesIn(kSliceGraphs), GraphName);
 
 }  // namespace
 }  // namespace ggufc::passes

@@ -6,7 +6,7 @@ namespace {
 
 constexpr const char* kToLayouts = "merge-linears quantize-activations rope-tables fuse assign-layouts";
 
-constexpr Refusal kRefusals[] = {
+constexpr Refusal kGraphRefusals[] = {
     {"WeightInTwoLayouts", R"(graph
 weight @e : q8_0[50,32]
 weight @w : q8_0[32,32]
@@ -186,7 +186,7 @@ class GraphRefusalTest : public testing::TestWithParam<Refusal> {};
 
 TEST_P(GraphRefusalTest, NamesWhatThePassCannotHandle) { ExpectRefusal(GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(Modules, GraphRefusalTest, testing::ValuesIn(kRefusals), RefusalName);
+INSTANTIATE_TEST_SUITE_P(Modules, GraphRefusalTest, testing::ValuesIn(kGraphRefusals), RefusalName);
 
 }  // namespace
 }  // namespace ggufc::passes

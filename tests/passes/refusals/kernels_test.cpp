@@ -5,7 +5,7 @@
 namespace ggufc::passes {
 namespace {
 
-constexpr Refusal kRefusals[] = {
+constexpr Refusal kKernelRefusals[] = {
     {"EpilogueAfterMeanPool", R"(kernel
 weight @e : f32[50,32]
 func @forward(%0: i32[T]) -> (f32[B,32]) {
@@ -367,7 +367,7 @@ class KernelRefusalTest : public testing::TestWithParam<Refusal> {};
 
 TEST_P(KernelRefusalTest, NamesWhatThePassCannotHandle) { ExpectRefusal(GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(Modules, KernelRefusalTest, testing::ValuesIn(kRefusals), RefusalName);
+INSTANTIATE_TEST_SUITE_P(Modules, KernelRefusalTest, testing::ValuesIn(kKernelRefusals), RefusalName);
 
 }  // namespace
 }  // namespace ggufc::passes
