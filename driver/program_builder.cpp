@@ -38,9 +38,11 @@ class ProgramBuilder {
 
   Result<BuiltProgram> Build() {
     const ir::Function& forward = module_.forward();
-    // The parameters of a loop-stage forward function, in order (docs/ir.md).
-    constexpr ArgKind kParams[] = {ArgKind::kIds,       ArgKind::kPositions,  ArgKind::kKeySlots,
-                                   ArgKind::kSequences, ArgKind::kQueryTiles, ArgKind::kOutput};
+    // The parameters of a loop-stage forward function, in order: the tables of a batch, and the output.
+    constexpr ArgKind kParams[] = {
+#define BATCH_TABLE(enumerator, name, rows, columns) ArgKind::enumerator,
+#include "support/kernel_abi.def"
+        ArgKind::kOutput};
     CHECK(forward.params.size() == std::size(kParams));
     for (size_t i = 0; i < forward.params.size(); ++i) args_[forward.params[i]] = {kParams[i], 0, 0, 0};
     built_.program.dims = forward.type(forward.params.back()).columns();
@@ -53,6 +55,19 @@ class ProgramBuilder {
   }
 
  private:
+  static runtime::Rows RowsOf(ir::Symbol symbol) {
+    switch (symbol) {
+#define ROW_KIND(enumerator, ir_symbol) \
+  case ir::Symbol::ir_symbol:           \
+    return runtime::Rows::enumerator;
+#include "support/kernel_abi.def"
+      case ir::Symbol::kNone:
+        break;
+    }
+    CHECK(false, "a kernel without rows");
+    return runtime::Rows::kTokens;
+  }
+
   void AddBuffer(const ir::Op& op) {
     const Arg arg{ArgKind::kArena, op.Int(Attr::kOffset), op.Int(Attr::kOffsetT), op.Int(Attr::kOffsetB)};
     args_[op.results[0]] = arg;
@@ -71,9 +86,7 @@ class ProgramBuilder {
     step.kernel = it->second;
     step.first_arg = static_cast<uint32_t>(program.args.size());
     step.arg_count = static_cast<uint32_t>(call.operands.size());
-    step.rows = kernel.domain.rows == ir::Symbol::kT   ? runtime::Rows::kTokens
-                : kernel.domain.rows == ir::Symbol::kB ? runtime::Rows::kSequences
-                                                       : runtime::Rows::kQueryTiles;
+    step.rows = RowsOf(kernel.domain.rows);
     step.row_grain = kernel.domain.row_grain;
     step.cols = kernel.domain.cols;
     step.col_grain = kernel.domain.col_grain;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "ir/core/builder.h"
 #include "support/check.h"
 
 namespace ggufc::codegen {
@@ -13,8 +14,6 @@ using ir::OpKind;
 
 namespace {
 
-// The last parameters of a kernel: scratch, r0, r1, c0, c1.
-constexpr size_t kExecutorParams = 5;
 constexpr int64_t kPointerBytes = 8;
 
 bool IsInnermost(const ir::Function& function, const ir::Block& region) {
@@ -65,15 +64,15 @@ void FunctionEmitter::BindParams() {
     for (size_t i = 0; i < params.size(); ++i) Set(params[i], into_->getArg(static_cast<unsigned>(i)));
     return;
   }
-  CHECK(params.size() >= kExecutorParams, "kernel @{}: {} parameters", function_.name, params.size());
-  const size_t leading = params.size() - kExecutorParams;
+  CHECK(params.size() >= ir::kItemParams, "kernel @{}: {} parameters", function_.name, params.size());
+  const size_t leading = params.size() - ir::kItemParams;
   llvm::Value* args = into_->getArg(0);
   args->setName("args");
   for (size_t i = 0; i < leading; ++i) {
     llvm::Value* slot = b_.CreateConstGEP1_64(b_.getInt8Ty(), args, i * kPointerBytes);
     Set(params[i], b_.CreateAlignedLoad(b_.getPtrTy(), slot, llvm::Align(kPointerBytes)));
   }
-  for (size_t i = 0; i < kExecutorParams; ++i) {
+  for (size_t i = 0; i < ir::kItemParams; ++i) {
     Set(params[leading + i], into_->getArg(static_cast<unsigned>(1 + i)));
   }
   scratch_ = into_->getArg(1);

@@ -8,6 +8,55 @@
 
 namespace ggufc::ir {
 
+Type TypeOf(BatchTable table) {
+  switch (table) {
+#define BATCH_TABLE(enumerator, name, rows, columns)                 \
+  case BatchTable::enumerator:                                       \
+    return (columns) == 0 ? Type::Tensor(Scalar::kI32, Symbol::rows) \
+                          : Type::Tensor(Scalar::kI32, Symbol::rows, columns);
+#include "support/kernel_abi.def"
+    case BatchTable::kCount:
+      break;
+  }
+  CHECK(false, "batch table {}", static_cast<int>(table));
+  return {};
+}
+
+const char* Name(BatchTable table) {
+  constexpr const char* kNames[] = {
+#define BATCH_TABLE(enumerator, name, rows, columns) #name,
+#include "support/kernel_abi.def"
+  };
+  return kNames[static_cast<size_t>(table)];
+}
+
+std::vector<ValueId> AddBatchTables(Function& forward) {
+  std::vector<ValueId> params;
+  for (size_t i = 0; i < kBatchTables; ++i) {
+    const auto table = static_cast<BatchTable>(i);
+    params.push_back(forward.AddParam(TypeOf(table), Name(table)));
+  }
+  return params;
+}
+
+namespace {
+
+// A printed name is a hint and a number, so hints have no digits.
+std::string ItemParamHint(std::string name) {
+  if (name.back() == '0') return std::string(1, name.front()) + "_lo";
+  if (name.back() == '1') return std::string(1, name.front()) + "_hi";
+  return name;
+}
+
+}  // namespace
+
+ItemParams AddItemParams(Function& kernel) {
+  ItemParams params;
+#define ITEM_PARAM(name, c_type, ir_type) params.name = kernel.AddParam(ir_type(), ItemParamHint(#name));
+#include "support/kernel_abi.def"
+  return params;
+}
+
 Builder::Builder(Module& module, FunctionId function) : module_(module), function_(function) {
   if (!this->function().body.valid()) this->function().body = this->function().AddBlock();
   block_ = this->function().body;

@@ -11,6 +11,30 @@
 
 namespace ggufc::ir {
 
+// The parameters of `forward` at the loop stage before its output, by support/kernel_abi.def: the tables of a batch.
+enum class BatchTable : uint8_t {
+#define BATCH_TABLE(enumerator, name, rows, columns) enumerator,
+#include "support/kernel_abi.def"
+  kCount
+};
+inline constexpr size_t kBatchTables = static_cast<size_t>(BatchTable::kCount);
+Type TypeOf(BatchTable table);
+const char* Name(BatchTable table);
+
+// The last parameters of a kernel at the loop stage, by support/kernel_abi.def.
+struct ItemParams {
+#define ITEM_PARAM(name, c_type, ir_type) ValueId name;
+#include "support/kernel_abi.def"
+};
+inline constexpr size_t kItemParams = 0
+#define ITEM_PARAM(name, c_type, ir_type) +1
+#include "support/kernel_abi.def"
+    ;
+
+// Adds these parameters to a function.
+std::vector<ValueId> AddBatchTables(Function& forward);
+ItemParams AddItemParams(Function& kernel);
+
 class Builder {
  public:
   // Starts at the end of the function's body; makes the body if there is none.

@@ -9,6 +9,7 @@
 #include <random>
 #include <unordered_map>
 
+#include "ir/core/builder.h"
 #include "ir/interpret/loop_machine.h"
 #include "support/batch_tables.h"
 
@@ -53,10 +54,10 @@ class Executor {
       const Op& op = forward.op(id);
       if (op.kind == OpKind::kCall) RETURN_IF_ERROR(Launch(op));
     }
-    const Type& type = forward.type(forward.params[5]);
+    const Type& type = forward.type(forward.params[kBatchTables]);
     InterpreterOutput output{Size(Symbol::kB), type.columns(), {}};
     std::vector<float> values(static_cast<size_t>(output.rows * output.columns));
-    std::memcpy(values.data(), state_.memory[allocations_[forward.params[5].index]].data,
+    std::memcpy(values.data(), state_.memory[allocations_[forward.params[kBatchTables].index]].data,
                 values.size() * sizeof(float));
     output.values.assign(values.begin(), values.end());
     return output;
@@ -93,13 +94,17 @@ class Executor {
 
   void BindParams() {
     const std::vector<ValueId>& params = module_.forward().params;
-    const int64_t out_bytes = Size(Symbol::kB) * module_.forward().type(params[5]).columns() * 4;
-    allocations_[params[0].index] = Allocate(BytesOf(input_.ids), false, "the ids");
-    allocations_[params[1].index] = Allocate(BytesOf(batch_.positions), false, "the positions");
-    allocations_[params[2].index] = Allocate(BytesOf(batch_.key_slots), false, "the key slots");
-    allocations_[params[3].index] = Allocate(BytesOf(batch_.sequences), false, "the sequences");
-    allocations_[params[4].index] = Allocate(BytesOf(batch_.query_tiles), false, "the query tiles");
-    allocations_[params[5].index] =
+    const int64_t out_bytes = Size(Symbol::kB) * module_.forward().type(params[kBatchTables]).columns() * 4;
+    const auto bind = [&](BatchTable table, std::vector<uint8_t> bytes) {
+      const std::string name = fmt::format("the table {}", Name(table));
+      allocations_[params[static_cast<size_t>(table)].index] = Allocate(std::move(bytes), false, name);
+    };
+    bind(BatchTable::kIds, BytesOf(input_.ids));
+    bind(BatchTable::kPositions, BytesOf(batch_.positions));
+    bind(BatchTable::kKeySlots, BytesOf(batch_.key_slots));
+    bind(BatchTable::kSequences, BytesOf(batch_.sequences));
+    bind(BatchTable::kQueryTiles, BytesOf(batch_.query_tiles));
+    allocations_[params[kBatchTables].index] =
         Allocate(std::vector<uint8_t>(static_cast<size_t>(out_bytes), kPoison), true, "the output");
   }
 

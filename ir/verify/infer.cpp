@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ir/core/builder.h"
 #include "ir/verify/infer_rules.h"
 
 namespace ggufc::ir {
@@ -143,9 +144,6 @@ Types InferElementwise(const Site& s) {
   return std::vector{t};
 }
 
-// A kernel's last five parameters at the loop stage, which the executor passes.
-static constexpr size_t kExecutorParams = 5;
-
 // At the loop stage `forward` may pass a tensor, weight or buffer for a parameter of type ptr, and it does not pass the
 // executor's parameters.
 Types InferCall(const Site& s) {
@@ -153,7 +151,7 @@ Types InferCall(const Site& s) {
     return Err("call: the callee does not exist");
   const Function& callee = s.module.function(s.op.callee);
   const bool launch = s.module.stage == Stage::kLoop && callee.kind == Function::Kind::kKernel;
-  const size_t hidden = launch ? kExecutorParams : 0;
+  const size_t hidden = launch ? kItemParams : 0;
   if (callee.params.size() < hidden || s.op.operands.size() != callee.params.size() - hidden) {
     return Err("call @{}: {} operands, expected {}", callee.name, s.op.operands.size(),
                callee.params.size() < hidden ? 0 : callee.params.size() - hidden);

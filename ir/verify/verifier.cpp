@@ -43,6 +43,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "ir/core/builder.h"
 #include "ir/text/printer.h"
 #include "ir/verify/infer.h"
 #include "ir/verify/verify_weights.h"
@@ -53,7 +54,6 @@ namespace {
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxCases = 64;
 constexpr int64_t kMaxGrain = int64_t{1} << 31;
-constexpr size_t kExecutorParams = 5;
 
 class FunctionVerifier {
  public:
@@ -139,12 +139,15 @@ class FunctionVerifier {
       if (!fits) return Err("expected (i32[T]) -> (f32[B,dims])");
       return CheckTensor(function_.result_types[0]);
     }
-    const bool fits = function_.params.size() == 6 && ParamIs(0, tokens) && ParamIs(1, tokens) &&
-                      ParamIs(2, tokens) && ParamIs(3, Type::Tensor(Scalar::kI32, Symbol::kB, 4)) &&
-                      ParamIs(4, Type::Tensor(Scalar::kI32, Symbol::kQ, 4)) &&
-                      is_output(function_.type(function_.params[5])) && function_.result_types.empty();
-    if (!fits) return Err("expected (i32[T], i32[T], i32[T], i32[B,4], i32[Q,4], f32[B,dims])");
-    return {};
+    bool fits = function_.params.size() == kBatchTables + 1 && function_.result_types.empty();
+    std::string expected;
+    for (size_t i = 0; i < kBatchTables; ++i) {
+      const Type type = TypeOf(static_cast<BatchTable>(i));
+      fits = fits && ParamIs(i, type);
+      expected += ToString(type) + ", ";
+    }
+    if (fits && is_output(function_.type(function_.params.back()))) return {};
+    return Err("expected ({}f32[B,dims])", expected);
   }
 
   Status CheckKernelSignature() const {
@@ -158,8 +161,9 @@ class FunctionVerifier {
     if (domain.scratch_bytes < 0) return Err("{} bytes of scratch", domain.scratch_bytes);
     if (IsLoop()) {
       const size_t count = function_.params.size();
-      bool fits = count >= kExecutorParams && function_.result_types.empty();
-      for (size_t i = 0; fits && i < count; ++i) fits = ParamIs(i, i + 4 < count ? PtrType() : IndexType());
+      bool fits = count >= kItemParams && function_.result_types.empty();
+      for (size_t i = 0; fits && i < count; ++i)
+        fits = ParamIs(i, i + kItemParams - 1 < count ? PtrType() : IndexType());
       if (!fits) return Err("expected (ptr..., scratch: ptr, r0, r1, c0, c1: index) and no results");
       return {};
     }

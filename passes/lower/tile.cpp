@@ -53,15 +53,8 @@ Result<bool> Tile(ir::Module& module, const PassContext& context) {
   ir::Function forward_function;
   forward_function.name = old.name;
   const ir::FunctionId forward = out.AddFunction(std::move(forward_function));
-  const auto table = [&](Type type, const char* name) { return out.forward().AddParam(type, name); };
-  const std::vector<ValueId> table_params = {
-      table(Type::Tensor(ir::Scalar::kI32, Symbol::kT), "ids"),
-      table(Type::Tensor(ir::Scalar::kI32, Symbol::kT), "positions"),
-      table(Type::Tensor(ir::Scalar::kI32, Symbol::kT), "key_slots"),
-      table(Type::Tensor(ir::Scalar::kI32, Symbol::kB, 4), "sequences"),
-      table(Type::Tensor(ir::Scalar::kI32, Symbol::kQ, 4), "tiles"),
-  };
-  const ValueId result = table(old.result_types[0], "result");
+  const std::vector<ValueId> table_params = ir::AddBatchTables(out.forward());
+  const ValueId result = out.forward().AddParam(old.result_types[0], "result");
   const auto& ops = old.block(old.body).ops;
   const ValueId returned = old.op(ops.back()).operands[0];
 

@@ -13,12 +13,6 @@ using ir::Scalar;
 using ir::Type;
 using ir::ValueId;
 
-namespace {
-
-constexpr const char* kTableNames[kTableCount] = {"ids", "positions", "key_slots", "sequences", "tiles"};
-
-}  // namespace
-
 KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const PassContext& context,
                          bool dense_result, const std::string& name)
     : module_(out),
@@ -45,13 +39,13 @@ KernelTiler::KernelTiler(ir::Module& out, const ir::Function& kernel, const Pass
     pointer_[result] = function.AddParam(ir::PtrType(), "out");
   }
   for (const Table table : tables_) {
-    table_ptr_[table] = function.AddParam(ir::PtrType(), kTableNames[static_cast<int>(table)]);
+    table_ptr_[table] = function.AddParam(ir::PtrType(), ir::Name(table));
   }
-  function.AddParam(ir::PtrType(), "scratch");
-  r0_ = function.AddParam(ir::IndexType(), "r_lo");
-  r1_ = function.AddParam(ir::IndexType(), "r_hi");
-  c0_ = function.AddParam(ir::IndexType(), "c_lo");
-  c1_ = function.AddParam(ir::IndexType(), "c_hi");
+  const ir::ItemParams item = ir::AddItemParams(function);
+  r0_ = item.r0;
+  r1_ = item.r1;
+  c0_ = item.c0;
+  c1_ = item.c1;
   function_ = module_.AddFunction(std::move(function));
   b_ = std::make_unique<ir::Builder>(module_, function_);
   emit_ = std::make_unique<RowEmitter>(*b_);

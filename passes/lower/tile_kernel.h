@@ -16,9 +16,8 @@
 
 namespace ggufc::passes {
 
-// The tables of a batch that a kernel may read (support/batch_tables.h), in the order of `forward`'s parameters.
-enum class Table : uint8_t { kIds, kPositions, kKeySlots, kSequences, kQueryTiles };
-inline constexpr int kTableCount = 5;
+// A table of the batch that a kernel may read.
+using Table = ir::BatchTable;
 
 // A tensor in memory.
 struct Memory {

@@ -14,6 +14,8 @@
 namespace ggufc::runtime {
 namespace {
 
+static_assert(std::is_same_v<KernelFn, ggufc_kernel_fn>, "code.h and support/kernel_abi.def disagree");
+
 std::span<const ggufc_code_target> TargetsOf(const ggufc_code& code) {
   return {code.targets, code.target_count};
 }

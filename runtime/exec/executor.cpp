@@ -51,6 +51,8 @@ struct Executor::Chunk {
         return static_cast<int64_t>(tables.sequences.size());
       case Rows::kQueryTiles:
         return static_cast<int64_t>(tables.query_tiles.size());
+      case Rows::kCount:
+        break;
     }
     return 0;
   }

@@ -61,7 +61,7 @@ Status CheckStep(const Program& program, const Step& step) {
     return Err("{} arguments from {} on, but the program has {}", step.arg_count, step.first_arg,
                program.args.size());
   }
-  if (step.rows > Rows::kQueryTiles) return Err("unknown kind of rows {}", static_cast<int>(step.rows));
+  if (step.rows >= Rows::kCount) return Err("unknown kind of rows {}", static_cast<int>(step.rows));
   if (step.row_grain < 1 || step.cols < 1 || step.col_grain < 1 || step.work_per_row < 0) {
     return Err("row grain {}, columns {}, column grain {} (each at least 1), work per row {} (at least 0)",
                step.row_grain, step.cols, step.col_grain, step.work_per_row);

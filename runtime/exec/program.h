@@ -16,21 +16,25 @@ namespace ggufc::runtime {
 
 // Generated code: computes rows [r0, r1) and column units [c0, c1). `args`: one pointer per argument of the step.
 // `scratch`: Program::scratch_bytes of 64-byte aligned memory that no other thread uses.
-using KernelFn = void (*)(void* const* args, void* scratch, int64_t r0, int64_t r1, int64_t c0, int64_t c1);
+using KernelFn = void (*)(void* const* args
+#define ITEM_PARAM(name, c_type, ir_type) , c_type name
+#include "support/kernel_abi.def"
+);
 
-enum class Rows : uint8_t { kTokens, kSequences, kQueryTiles };
+enum class Rows : uint8_t {
+#define ROW_KIND(enumerator, ir_symbol) enumerator,
+#include "support/kernel_abi.def"
+  kCount
+};
 
 // What an argument points to.
 enum class ArgKind : uint8_t {
-  kIds,         // int32[T]
-  kPositions,   // int32[T]             support/batch_tables.h
-  kKeySlots,    // int32[T]
-  kSequences,   // SequenceEntry[B]
-  kQueryTiles,  // QueryTileEntry[Q]
-  kOutput,      // float[B][dims]
-  kArena,       // arena + offset + T * offset_t + B * offset_b
-  kWeight,      // packed weights + offset
-  kFile,        // mapped model file + offset: a tensor used in place
+#define BATCH_TABLE(enumerator, name, rows, columns) enumerator,  // support/batch_tables.h
+#include "support/kernel_abi.def"
+  kOutput,  // float[B][dims]
+  kArena,   // arena + offset + T * offset_t + B * offset_b
+  kWeight,  // packed weights + offset
+  kFile,    // mapped model file + offset: a tensor used in place
 };
 
 struct Arg {

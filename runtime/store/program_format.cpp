@@ -107,7 +107,7 @@ class ProgramReader {
     RETURN_IF_ERROR(reader_.Get("arg_count", step.arg_count));
     RETURN_IF_ERROR(reader_.Get("rows", rows));
     // Checked before the conversion to an enum of one byte.
-    if (rows > static_cast<uint32_t>(Rows::kQueryTiles)) return Err("rows: unknown kind {}", rows);
+    if (rows >= static_cast<uint32_t>(Rows::kCount)) return Err("rows: unknown kind {}", rows);
     step.rows = static_cast<Rows>(rows);
     RETURN_IF_ERROR(reader_.Get("row_grain", step.row_grain));
     RETURN_IF_ERROR(reader_.Get("cols", step.cols));

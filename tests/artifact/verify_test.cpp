@@ -266,8 +266,8 @@ TEST_F(Damage, FlippedBits) {
 
 TEST_F(Damage, NewerVersion) {
   std::string bytes = good_;
-  bytes[offsetof(runtime::ImageHeader, version)] = 2;
-  ExpectRefused(bytes, HasSubstr("version 2"));
+  bytes[offsetof(runtime::ImageHeader, version)] = 3;
+  ExpectRefused(bytes, HasSubstr("version 3"));
 }
 
 TEST_F(Damage, AnotherModelsWeights) {

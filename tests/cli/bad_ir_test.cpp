@@ -79,7 +79,7 @@ const Case kCases[] = {
     {"WeightOfIntegers", kGraph + "weight @a : i32[4]\n" + kForward + "}\n",
      " weight @a: type i32[4], expected a tensor of f32, f16, bf16 or q8_0"},
     {"ConcatHeight", kWeights + "weight @c = concat(@w, @e) : q8_0[64,32]\n" + kForward + "}\n",
-     " weight @c: type q8_0[64,32], its sources make 72 rows"},
+     " weight @c: type q8_0[64,32], but its sources have 72 rows in all"},
     {"ScaleOfMatrix", kWeights + "weight @c = scale(@w) : q8_0[64,32] {factor=2}\n" + kForward + "}\n",
      " weight @c: type q8_0[64,32], expected that of its source, an f32 vector"},
     {"ScaleNan", kWeights + "weight @c = scale(@g) : f32[32] {factor=nan}\n",
@@ -97,7 +97,7 @@ const Case kCases[] = {
      "7:13: expected a value that is defined above, found `%z`"},
     {"UnknownOp", InGraph("  %y = relu %x : f32[T,32]\n"), "7:8: expected the name of an op, found `relu`"},
     {"OpOfAnotherStage", InGraph("  %y = const {value=1} : f32\n"),
-     " function @forward: `%y2 = const {value=1} : f32`: const is no op of the graph stage"},
+     " function @forward: `%y2 = const {value=1} : f32`: const is not an op of the graph stage"},
     {"WrongOperandCount", InGraph("  %y = gelu %x, %x : f32[T,32]\n"),
      " function @forward: `%y2 = gelu %x1, %x1 : f32[T,32]`: gelu: 2 operands, expected 1"},
     {"WrongResult", InGraph("  %y = gelu %x : f32[T,64]\n"),
@@ -110,7 +110,7 @@ const Case kCases[] = {
     {"AttributeTwice", InGraph("  %y = rms_norm %x, @g {eps=1e-6, eps=1e-6} : f32[T,32]\n"),
      "7:35: expected an attribute that this op does not have yet, found `eps`"},
     {"AttributeForeign", InGraph("  %y = gelu %x {eps=1e-6} : f32[T,32]\n"),
-     " function @forward: `%y2 = gelu %x1 {eps=1e-06} : f32[T,32]`: gelu: no attribute eps is known"},
+     " function @forward: `%y2 = gelu %x1 {eps=1e-06} : f32[T,32]`: gelu: the op has no attribute eps"},
     {"AttributeNotFinite", InGraph("  %y = rms_norm %x, @g {eps=inf} : f32[T,32]\n"),
      " function @forward: `%y2 = rms_norm %x1, @g {eps=inf} : f32[T,32]`: rms_norm: eps is inf, expected a "
      "number"},
@@ -118,7 +118,7 @@ const Case kCases[] = {
      "7:25: expected offset, -9223372036854775808 to 9223372036854775807, found `9223372036854775808`"},
     {"SliceOutside", InGraph("  %y = slice %x {offset=2147483648, size=2147483648} : f32[T,2147483648]\n"),
      " function @forward: `%y2 = slice %x1 {offset=2147483648, size=2147483648} : f32[T,2147483648]`: slice: "
-     "columns 2147483648 to 4294967296 of 32"},
+     "columns 2147483648 to 4294967296, but the operand has 32"},
     {"GroupNotDividing", InGraph("  %y = rms_norm %x, @g {eps=1e-6, group=5} : f32[T,32]\n"),
      " function @forward: `%y2 = rms_norm %x1, @g {eps=1e-06, group=5} : f32[T,32]`: rms_norm: group 5 does "
      "not divide 32 columns"},
@@ -136,10 +136,11 @@ const Case kCases[] = {
      InGraph("  %y = deinterleave %x {size=2147483648, way=0, ways=2147483648, granule=2147483648} : "
              "f32[T,2147483648]\n"),
      " function @forward: `%y2 = deinterleave %x1 {size=2147483648, way=0, ways=2147483648, "
-     "granule=2147483648} : f32[T,2147483648]`: deinterleave: 32 columns do not hold 2147483648 of way 0"},
+     "granule=2147483648} : f32[T,2147483648]`: deinterleave: the operand has 32 columns, too few for "
+     "2147483648 columns of way 0"},
     {"ReturnOfAnotherType",
      kWeights + kForward + "  %x = embed %ids, @e {scale=1} : f32[T,32]\n  return %x\n}\n",
-     " function @forward: `return %x1`: expected (f32[B,32])"},
+     " function @forward: `return %x1`: expected operands (f32[B,32])"},
     {"SymbolicColumns", kWeights + kForward + "  %x = embed %ids, @e {scale=1} : f32[32,T]\n  return %x\n}\n",
      " function @forward: `%x1 = embed %ids0, @e {scale=1} : f32[32,T]`: f32[32,T]: only the number of rows "
      "may be symbolic"},
@@ -148,15 +149,17 @@ const Case kCases[] = {
     {"CallInCircles",
      kKernel + " {\n  call @m()\n  return\n}\nmicro @m() {\n  call @n()\n  return\n}\nmicro "
                "@n() {\n  call @m()\n  return\n}\n",
-     " function @m: recursion"},
+     " function @m: recursive calls are not allowed"},
     {"CallWithTooFew",
      kLoop + "  call @k()\n  return\n}\nkernel @k(%out: ptr, %s: ptr, %r0: index, %r1: index, "
              "%c0: index, %c1: index) rows(T) cols(1) {\n  return\n}\n",
      " function @forward: `call @k()`: call @k: 0 operands, expected 1"},
     {"ScratchOutside", InKernel("  %t = scratch {offset=64, bytes=65} : ptr\n  return\n", " scratch(128)"),
-     " function @k: `%t6 = scratch {offset=64, bytes=65} : ptr`: bytes 65 at 64 in a scratch of 128"},
+     " function @k: `%t6 = scratch {offset=64, bytes=65} : ptr`: 65 bytes at offset 64 exceed the scratch of "
+     "128 bytes"},
     {"ScratchNegative", InKernel("  %t = scratch {offset=-64, bytes=64} : ptr\n  return\n", " scratch(128)"),
-     " function @k: `%t6 = scratch {offset=-64, bytes=64} : ptr`: bytes 64 at -64 in a scratch of 128"},
+     " function @k: `%t6 = scratch {offset=-64, bytes=64} : ptr`: 64 bytes at offset -64 exceed the scratch "
+     "of 128 bytes"},
     {"StepZero",
      kKernel + " {\n  %z = const {value=0} : index\n  for %r0, %r1, %z (%i: index) {\n    "
                "yield\n  }\n  return\n}\n",
@@ -170,7 +173,7 @@ const Case kCases[] = {
     {"ConstantOutside", InKernel("  %v = const {value=256} : u8\n  return\n"),
      " function @k: `%v6 = const {value=256} : u8`: const: 256 is not a value of u8"},
     {"RegionsNest", InKernel("  %f = cmp_lt %r0, %r1 : i1\n" + Repeated("  if %f () {\n", 65)),
-     "71:12: regions nest deeper than 64"},
+     "71:12: regions nest deeper than 64 levels"},
     {"BuffersHalfPlaced",
      kLoop +
          "  %x = buffer {bytes=64, bytes_t=0, bytes_b=0, offset=0, offset_t=0, offset_b=0} : ptr\n  %y = "

@@ -261,7 +261,8 @@ TEST_F(OpenModel, ABadEntryIsMadeAgain) {
       {"of another kind", [](std::string& b) { b[0] = 'X'; }, "not a ggufc image"},
       {"zeros", [](std::string& b) { b.assign(b.size(), '\0'); }, "not a ggufc image"},
       {"of a newer version", [](std::string& b) { b[8] = 99; }, "the file comes from a newer ggufc"},
-      {"of other options", [&](std::string& b) { b = other_bytes; }, "of another model, or of other options"},
+      {"of other options", [&](std::string& b) { b = other_bytes; },
+       "belongs to another model or to other options"},
       {"info", Flip(SectionKind::kEntry), "entry section: the hash"},
       {"model", Flip(SectionKind::kModel), "model section: the hash"},
       {"tokenizer", Flip(SectionKind::kTokenizer), "tokenizer section: the hash"},
@@ -272,7 +273,7 @@ TEST_F(OpenModel, ABadEntryIsMadeAgain) {
       {"newer info", Forge(SectionKind::kEntry, [](uint8_t* p) { p[8] = 2; }),
        "entry: version 2 (1 is known)"},
       {"no info", Forge(SectionKind::kEntry, [](uint8_t* p) { p[0] = 'X'; }), "entry: magic"},
-      {"another key", Forge(SectionKind::kEntry, [](uint8_t* p) { p[20] ^= 1; }), "of another model"},
+      {"another key", Forge(SectionKind::kEntry, [](uint8_t* p) { p[20] ^= 1; }), "belongs to another model"},
       {"wrong model", Forge(SectionKind::kModel, [](uint8_t* p) { p[0] = 7; }), "model: name"},
       {"table outside",
        Forge(SectionKind::kModel, [](uint8_t* p) { p[offsetof(runtime::ModelCard, table_offset) + 5] = 1; }),
@@ -502,7 +503,7 @@ TEST(EntryInfo, ComesBackAsItWas) {
   }
   std::vector<uint8_t> longer = bytes;
   longer.push_back(0);
-  EXPECT_THAT(driver::ParseEntryInfo(longer).error().message, HasSubstr("1 bytes are left"));
+  EXPECT_THAT(driver::ParseEntryInfo(longer).error().message, HasSubstr("1 bytes after the last warning"));
   std::vector<uint8_t> many = bytes;
   many[12] = 65;
   EXPECT_THAT(driver::ParseEntryInfo(many).error().message, HasSubstr("warnings: 65 (64 are allowed)"));

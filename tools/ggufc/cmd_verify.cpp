@@ -101,6 +101,17 @@ Status CheckImage(const Image& image) {
   return WithContext(image.name(), runtime::ParseGolden(golden, info).map([](auto&&) {}));
 }
 
+// "embed=1 gelu=2" -> "embed gelu ": the ops without their versions.
+std::string OpsOf(std::string_view numerics) {
+  std::string names;
+  bool in_version = false;
+  for (const char c : numerics) {
+    if (c == '=' || c == ' ') in_version = c == '=';
+    if (!in_version) names += c;
+  }
+  return names;
+}
+
 // The model file must give the image's fingerprint, when it is compiled with the options that the image tells of.
 Status CompareModel(const Image& image, const std::string& path) {
   ASSIGN_OR_RETURN(const auto bytes, image.Get(runtime::SectionKind::kModel));
@@ -111,13 +122,17 @@ Status CompareModel(const Image& image, const std::string& path) {
                    WithContext(image.name(), driver::ParseActivations(runtime::TextOf(info.activations))));
   options.dims = info.dims;
   options.normalize = info.normalize != 0;
+  if (info.full_dims != model->config().output_dim) {
+    return Err(ErrorKind::kMismatch, "{}: {} dims, but {} has {}: it is another model", image.name(),
+               info.full_dims, path, model->config().output_dim);
+  }
   ASSIGN_OR_RETURN(const std::string numerics, driver::NumericsOf(*model, options));
-  if (runtime::TextOf(info.numerics) != numerics) {
-    return Err(ErrorKind::kMismatch,
-               "{}: compiled with other versions of the arithmetic ({}) than this ggufc has ({}): "
-               "fingerprints cannot be "
-               "compared",
-               image.name(), runtime::TextOf(info.numerics), numerics);
+  if (const std::string_view stored = runtime::TextOf(info.numerics);
+      stored != numerics && OpsOf(stored) == OpsOf(numerics)) {
+    return Err(
+        ErrorKind::kMismatch,
+        "{}: the versions of its arithmetic are {}, those of this ggufc {}: fingerprints cannot be compared",
+        image.name(), stored, numerics);
   }
   ASSIGN_OR_RETURN(const std::string fingerprint, driver::Fingerprint(*model, options));
   const std::string stored = runtime::FingerprintText(image.fingerprint());

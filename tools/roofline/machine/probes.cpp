@@ -171,13 +171,8 @@ Result<ir::Module> BuildProbes(const codegen::Target& target) {
   // Every loop-stage module has a forward function with these parameters (docs/ir.md); this one is empty.
   ir::Function forward;
   forward.name = "forward";
-  const ir::Dim tokens = ir::Symbol::kT, sequences = ir::Symbol::kB, tiles = ir::Symbol::kQ;
-  for (const char* name : {"ids", "positions", "key_slots"}) {
-    forward.AddParam(Type::Tensor(Scalar::kI32, tokens), name);
-  }
-  forward.AddParam(Type::Tensor(Scalar::kI32, sequences, 4), "sequences");
-  forward.AddParam(Type::Tensor(Scalar::kI32, tiles, 4), "tiles");
-  forward.AddParam(Type::Tensor(Scalar::kF32, sequences, ir::kLanes), "out");
+  ir::AddBatchTables(forward);
+  forward.AddParam(Type::Tensor(Scalar::kF32, ir::Symbol::kB, ir::kLanes), "out");
   const ir::FunctionId id = module.AddFunction(std::move(forward));
   ir::Builder(module, id).Return({});
 
