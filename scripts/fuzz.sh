@@ -22,9 +22,9 @@ build=${GGUFC_FUZZ_BUILD:-$PWD/build/fuzz}
 [ -f "$build/build.ninja" ] || cmake --preset fuzz -B "$build" >/dev/null
 
 known=()
-for file in tests/fuzz/fuzz_*.cpp; do
-  name=${file#tests/fuzz/fuzz_} name=${name%.cpp}
-  [ "$name" = target ] || known+=("$name")
+for file in tests/fuzz/targets/fuzz_*.cpp; do
+  name=${file#tests/fuzz/targets/fuzz_} name=${name%.cpp}
+  known+=("$name")
 done
 if [ "$target" = all ]; then
   targets=("${known[@]}")

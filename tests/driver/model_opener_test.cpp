@@ -494,27 +494,5 @@ TEST_F(OpenModel, ErrorsOfTheModelAreThoseWithoutACache) {
   EXPECT_THAT(Cached(""), IsEmpty());
 }
 
-TEST(EntryInfo, ComesBackAsItWas) {
-  const driver::EntryInfo info = {"a key", "/a/model.gguf", "avx2", {"one", "", "three"}};
-  const std::vector<uint8_t> bytes = driver::SerializeEntryInfo(info);
-  EXPECT_EQ(Value(driver::ParseEntryInfo(bytes)), info);
-  for (size_t length = 0; length < bytes.size(); ++length) {
-    EXPECT_FALSE(driver::ParseEntryInfo(std::span(bytes).first(length))) << length;
-  }
-  std::vector<uint8_t> longer = bytes;
-  longer.push_back(0);
-  EXPECT_THAT(driver::ParseEntryInfo(longer).error().message, HasSubstr("1 bytes after the last warning"));
-  std::vector<uint8_t> many = bytes;
-  many[12] = 65;
-  EXPECT_THAT(driver::ParseEntryInfo(many).error().message, HasSubstr("warnings: 65 (64 are allowed)"));
-  std::vector<uint8_t> huge = bytes;
-  huge[18] = 0xff;
-  EXPECT_THAT(driver::ParseEntryInfo(huge).error().message, HasSubstr("key: 16711685 bytes"));
-  const driver::EntryInfo large = {std::string(100'000, 'k'), "m", "t", std::vector<std::string>(100, "w")};
-  const driver::EntryInfo cut = Value(driver::ParseEntryInfo(driver::SerializeEntryInfo(large)));
-  EXPECT_EQ(cut.key.size(), driver::kMaxEntryTextBytes);
-  EXPECT_EQ(cut.warnings.size(), driver::kMaxEntryWarnings);
-}
-
 }  // namespace
 }  // namespace ggufc::testing

@@ -147,7 +147,7 @@ TEST(LoopMemory, AccessesOutOfBoundsAreErrors) {
        "4 bytes at 1 of scratch in @k, which has 4"},
       {"%x = const {value=1} : f32\nstore %x, %w, %z", "store %x", "a store to @w, which is read-only"},
       {"%x = const {value=1} : f32\nstore %x, %ids, %z", "store %x",
-       "a store to the ids, which is read-only"},
+       "a store to the table ids, which is read-only"},
       {"%big = const {value=4503599627370496} : index\n%k = const {value=2048} : index\n%m = mul %big, %k : "
        "index\n"
        "%p = ptr_add %out, %m : ptr\n%x = load %p, %m : f32x16",
