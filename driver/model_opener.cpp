@@ -261,7 +261,7 @@ Status ModelOpener::Store(const CacheFolder& folder, const CacheKey& key, const 
   // Where the times do not tell that, the contents do.
   if (!settled_) {
     ASSIGN_OR_RETURN(const FileContents now, HashFile(path_));
-    if (now.file != model_->file().identity() || now.hash != contents_->hash) {
+    if (now.file != model_->file().identity() || !contents_ || now.hash != contents_->hash) {
       return Err("{}: the file was changed while it was compiled", path_);
     }
   }

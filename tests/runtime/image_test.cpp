@@ -301,9 +301,9 @@ TEST(Image, WrongTablesWithTheRightHashAreErrors) {
   constexpr uint64_t kPage = kSectionAlign;
   const Hostile cases[] = {
       {"older version", [](TestImage& i) { i.header.version = 0; },
-       "header: image version 0, but this program reads version 1"},
-      {"newer version", [](TestImage& i) { i.header.version = 2; },
-       "image version 2, but this program reads version 1; the file comes from a newer ggufc"},
+       "header: image version 0, but this program reads version 2"},
+      {"newer version", [](TestImage& i) { i.header.version = 3; },
+       "image version 3, but this program reads version 2; the file comes from a newer ggufc"},
       {"magic", [](TestImage& i) { i.header.magic[7] = 'Q'; }, "header: not a ggufc image"},
       {"no sections", [](TestImage& i) { i.header.sections = 0; },
        "header: 0 sections (1 to 64 are allowed)"},

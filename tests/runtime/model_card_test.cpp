@@ -94,7 +94,9 @@ TEST(ModelCard, EveryFieldOutOfRangeIsAnError) {
       {[](ModelCard& i) { i.table_offset = kLeast; }, "model: table_offset: -"},
       {[](ModelCard& i) { i.table_row_bytes = 0; }, "model: table_row_bytes: 0"},
       {[](ModelCard& i) { i.table_row_bytes = kMost; }, "model: table_row_bytes: "},
-      {[](ModelCard& i) { i.zero[25] = 1; }, "model: reserved bytes are not 0"},
+      {[](ModelCard& i) { i.zero[1] = 1; }, "model: reserved bytes are not 0"},
+      {[](ModelCard& i) { i.zero_word = 1; }, "model: reserved bytes are not 0"},
+      {[](ModelCard& i) { i.numerics[0] = '\n'; }, "model: numerics: byte 0x0a at 0"},
   };
   for (const auto& [edit, error] : cases) {
     ModelCard info = SampleCard();

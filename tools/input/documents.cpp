@@ -37,7 +37,7 @@ class FileSource final : public DocumentSource {
   FileSource(LineReader reader, bool plain) : reader_(std::move(reader)), plain_(plain) {}
 
   Result<bool> Next(Document& document) override {
-    const Result<bool> more = reader_.Next(line_);
+    Result<bool> more = reader_.Next(line_);
     const bool too_long = !more && more.error().kind == ErrorKind::kTooLong;
     if (!too_long && (!more || !*more)) return more;
     document = {};
