@@ -101,9 +101,11 @@ bool DocumentEmbedder::ReadOne() {
   if (!more) stop_ = more.error();
   if (!more || !*more) return false;
   // That there is no tokenizer is no fault of the document.
-  if (const Status status = encoder_.CheckTokenizer(); document.has_text && !status) {
-    stop_ = status.error();
-    return false;
+  if (document.has_text) {
+    if (const Status status = encoder_.CheckTokenizer(); !status) {
+      stop_ = status.error();
+      return false;
+    }
   }
   std::vector<int32_t> ids;
   Result<int64_t> dropped = EncodeDocument(encoder_, document, title_, options_, ids);
