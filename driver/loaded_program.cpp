@@ -29,6 +29,10 @@ std::string TableName(const std::string& path) {
   return fmt::format("{}: embedding table, which is not what was compiled", path);
 }
 
+std::function<Status(int64_t, int64_t)> CheckOf(const runtime::ChunkedTable& table, int64_t offset) {
+  return [&table, offset](int64_t place, int64_t bytes) { return table.Check(place - offset, bytes); };
+}
+
 Result<std::shared_ptr<LoadedProgram>> LoadedProgram::Make(std::shared_ptr<SourceModel> model,
                                                            const CompileOptions& options, bool hash) {
   ASSIGN_OR_RETURN(CompiledProgram compiled, WithKind(ErrorKind::kBadFile, CompileProgram(*model, options)));
@@ -77,9 +81,7 @@ Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(const std::shared_ptr<Lo
   parts.weights = loaded->weights.bytes();
   parts.tables = loaded->model->file().bytes();
   if (!loaded->table_hashes.empty()) {
-    parts.check_tables = [loaded = loaded.get()](int64_t place, int64_t bytes) {
-      return loaded->table.Check(place - loaded->info.table_offset, bytes);
-    };
+    parts.check_tables = CheckOf(loaded->table, loaded->info.table_offset);
   }
   parts.check_all = [loaded = loaded.get()] { return loaded->Check(); };
   parts.keep_alive = loaded;

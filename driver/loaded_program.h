@@ -2,6 +2,7 @@
 // made of.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,9 @@ Result<std::unique_ptr<runtime::Embedder>> MakeEmbedder(std::shared_ptr<SourceMo
                                                         CompiledProgram compiled,
                                                         const runtime::ExecutorOptions& executor);
 
+// Checks rows of `table`, which begins at `offset` of the model file; `table` must outlive the function.
+std::function<Status(int64_t offset, int64_t bytes)> CheckOf(const runtime::ChunkedTable& table,
+                                                             int64_t offset);
 // The embedding table of a model file in errors about its hashes.
 std::string TableName(const std::string& path);
 

@@ -33,11 +33,6 @@ std::string AbsolutePath(const std::string& path) {
   return absolute;
 }
 
-// Rows of `table`, which begins at `offset` of the model file.
-std::function<Status(int64_t, int64_t)> CheckOf(const runtime::ChunkedTable& table, int64_t offset) {
-  return [&table, offset](int64_t place, int64_t bytes) { return table.Check(place - offset, bytes); };
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ModelOpener>> ModelOpener::Open(const std::string& path, ModelOpenerOptions options) {
